@@ -1,0 +1,43 @@
+"""The embedded default: singers made of arithmetic, their songs with the truth behind them, and a small trained voice.
+
+Notebook: 01_data
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from svcnb.lesson.phones import PHONES
+from svcnb.lesson.score import Note, Song, read
+from svcnb.lesson.singers import Truth, render, sing
+from svcnb.lesson.songs import HELD_OUT_SONGS, SONGS, TRAIN_SONGS
+from svcnb.lesson.tract import RATE
+from svcnb.lesson.voices import SINGERS, Singer, semitones
+
+__all__ = [
+    "HELD_OUT_SONGS", "PHONES", "RATE", "SINGERS", "SONGS", "TRAIN_SONGS", "Note", "Singer", "Song", "Truth",
+    "encoder_path", "read", "render", "semitones", "sing", "voice_path", "write_songs",
+]  # fmt: skip
+
+
+def write_songs(folder: str | Path, singers: Iterable[str] | None = None, songs: Iterable[str] | None = None) -> None:
+    """Write folder/<singer>/<song>.wav (16-bit, 44.1 kHz) and beside it the truth, <song>.npz."""
+    for singer in singers or SINGERS:
+        place = Path(folder) / singer
+        place.mkdir(parents=True, exist_ok=True)
+        for song in songs or SONGS:
+            wav, truth = sing(singer, song)
+            soundfile.write(place / f"{song}.wav", wav, RATE, "PCM_16")
+            np.savez_compressed(place / f"{song}.npz", **vars(truth))
+
+
+def voice_path() -> Path:
+    """The lesson voice: a So-VITS model of the lesson singers."""
+    return Path(__file__).with_name("voice.safetensors")
+
+
+def encoder_path() -> Path:
+    """The weights of the lesson encoder."""
+    return Path(__file__).with_name("encoder.safetensors")
