@@ -1,0 +1,41 @@
+"""Files that are either whole or not there: everything is written beside its place and then moved into it.
+
+Notebook: 01_data
+"""
+
+import contextlib
+import errno
+import os
+from pathlib import Path
+
+
+def write_whole(path: str | Path, data: bytes | str) -> None:
+    """Write a file so that a reader, or an interruption, never meets half of it; text is written as UTF-8.
+
+    Folders on the way are made. Raises OSError with a sentence on what to do, and leaves no partial file behind.
+    """
+    path = Path(path)
+    part = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(part, "wb") as file:
+            file.write(data.encode("utf-8") if isinstance(data, str) else data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        _discard(part)
+        raise OSError(error.errno, f"{path} could not be written: {_advice(error)}") from None
+
+
+def _discard(part: Path) -> None:
+    with contextlib.suppress(OSError):  # the folder itself may be the trouble
+        part.unlink(missing_ok=True)
+
+
+def _advice(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "the disk is full; free some space and run again, what is done is kept"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "the folder may not be written to; choose another one or change its permissions"
+    return error.strerror or str(error)
