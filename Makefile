@@ -1,0 +1,46 @@
+# Everything a person needs, in four commands. The first one that runs installs svcnb into .venv (about 2 GB, a few
+# minutes); later ones reuse it, until pyproject.toml or constraints.txt change.
+PYTHON ?= python3
+JOBS ?= 2
+BIN := .venv/bin
+READY := .venv/ready
+# Fixed thread counts, hashing and plot backend: the notebooks' printed results are compared with the stored ones.
+TEST_ENV := SVCNB_FAST=1 MPLBACKEND=agg PYTHONHASHSEED=0 OMP_NUM_THREADS=1 TQDM_DISABLE=1 CUBLAS_WORKSPACE_CONFIG=:4096:8
+NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout 120 --nbval-sanitize-with tests/notebooks/sanitize.cfg
+
+.PHONY: help demo test lab bench clean
+
+help:
+	@echo "make demo    convert a song from one lesson singer to another, and score it"
+	@echo "make lab     open the notebooks in JupyterLab"
+	@echo "make test    lint, tests, notebooks"
+	@echo "make bench   measure speed on this machine"
+	@echo "make clean   remove .venv and what demo and bench wrote"
+
+demo: $(READY)
+	@$(BIN)/python -m svcnb demo
+
+lab: $(READY)
+	@echo "Opening the notebooks; stop with Ctrl-C."
+	@$(BIN)/jupyter lab --notebook-dir=notebooks notebooks/01_data.ipynb
+
+bench: $(READY)
+	@$(BIN)/python -m benchmarks
+
+test: $(READY)
+	@echo "Linting"
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@echo "Running the tests and the notebooks, $(JOBS) at a time"
+	@$(TEST_ENV) $(BIN)/python -m pytest tests notebooks $(NBVAL) -n $(JOBS) --dist loadscope
+
+clean:
+	rm -rf .venv out
+
+# torchaudio's optional compiled part asks for CUDA even beside a CPU-only torch; `doctor --mend` sees to that.
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "svcnb needs Python 3.10 or newer: make PYTHON=python3.11 ..."; exit 1; }
+	@echo "Installing svcnb into .venv with $$($(PYTHON) --version); once, a few minutes"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[lab,test,onnx,eval]'
+	@$(BIN)/python -m svcnb doctor --mend
+	@touch $@
