@@ -1,7 +1,7 @@
 """Every setting of a voice model as a typed tree, read from and written to the original's two files.
 
-`Config` is config.json (So-VITS), `DiffusionConfig` is diffusion.yaml. A field's default here is what the original does
-when an older file lacks the field, so files of so-vits-svc 4.0 load as they are; `Config.preset` gives the values of the
+`Config` is config.json (So-VITS), `DiffusionConfig` is diffusion.yaml. A field's default is what the original does when
+an older file lacks the field, so files of so-vits-svc 4.0 load as they are; `Config.preset` gives the values of the
 original's templates (`full`, `tiny`) and of our small model (`lesson`). Keys we do not know are kept and written back,
 unless they look like a misspelling of one that is missing.
 

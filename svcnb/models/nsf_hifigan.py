@@ -1,0 +1,145 @@
+"""The decoder: from latent frames and pitch to sound.
+
+HiFi-GAN (Kong et al. 2020) with a neural source filter (Wang et al. 2019).
+
+A bank of sine waves at the pitch and its overtones goes in beside the frames at every stage of upsampling, so that the
+network shapes a tone instead of having to invent one.
+
+Notebook: 03_train_sovits
+"""
+
+import math
+from itertools import pairwise
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from svcnb.models.noise import normal, uniform
+from svcnb.models.norms import Conv1d, ConvTranspose1d
+from svcnb.models.snake import SnakeAlias
+
+HARMONICS = 9  # the pitch and eight overtones
+AMPLITUDE, NOISE = 0.1, 0.003  # of the sines, and of the noise on them
+
+
+def _slope(slope: float):
+    return lambda channels: nn.LeakyReLU(slope)
+
+
+class SineSource(nn.Module):
+    """Sine waves at the pitch and its overtones, noise where there is no pitch, mixed to one signal."""
+
+    def __init__(self, sampling_rate: int):
+        super().__init__()
+        self.sampling_rate = sampling_rate
+        self.l_linear = nn.Linear(HARMONICS, 1)
+
+    def forward(self, f0: torch.Tensor, hop: int, generator: torch.Generator | None = None) -> torch.Tensor:
+        """f0 (B, T) in Hz, 0 or less where unvoiced, to a signal (B, 1, T * hop)."""
+        sines = self.sines(f0, hop, generator).to(self.l_linear.weight.dtype)
+        return torch.tanh(self.l_linear(sines)).mT
+
+    @torch.no_grad()
+    def sines(self, f0: torch.Tensor, hop: int, generator: torch.Generator | None = None) -> torch.Tensor:
+        """The sines before they are mixed: (B, T * hop, 9)."""
+        with torch.autocast(f0.device.type, enabled=False):
+            harmonics = torch.arange(1, HARMONICS + 1, device=f0.device)
+            # The step per sample is rounded to float32, as the original's is; its sum is kept in double precision.
+            step = (f0.float()[..., None] * harmonics / self.sampling_rate % 1).double()  # cycles per sample, (B, T, 9)
+            start = uniform((len(f0), HARMONICS), generator).to(f0.device)
+            start[:, 0] = 0
+            before = (step * hop).cumsum(1) - step * hop + start.double()[:, None]
+            within = torch.arange(1, hop + 1, device=f0.device)
+            phase = (before[:, :, None] + step[:, :, None] * within[:, None]) % 1  # (B, T, hop, 9)
+            voiced = (f0 > 0).float()[..., None, None]
+            sines = torch.sin(2 * math.pi * phase.float()) * (AMPLITUDE * voiced)
+            level = voiced * NOISE + (1 - voiced) * AMPLITUDE / 3
+            noise = normal((len(f0), f0.shape[1] * hop, HARMONICS), like=sines, generator=generator)
+            return (sines + level * noise.view_as(sines)).flatten(1, 2)
+
+
+class ResBlock1(nn.Module):
+    """Pairs of convolutions, the first of each dilated, each pair added to its input."""
+
+    def __init__(self, channels: int, kernel_size: int, dilations, activation):
+        super().__init__()
+        conv = lambda d: Conv1d(channels, channels, kernel_size, dilation=d, padding=(kernel_size - 1) * d // 2)
+        self.convs1 = nn.ModuleList([conv(d) for d in dilations])
+        self.convs2 = nn.ModuleList([conv(1) for _ in dilations])
+        self.activations = nn.ModuleList([activation(channels) for _ in range(2 * len(dilations))])
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        activations = zip(self.activations[::2], self.activations[1::2], strict=True)
+        for conv1, conv2, (act1, act2) in zip(self.convs1, self.convs2, activations, strict=True):
+            x = x + conv2(act2(conv1(act1(x))))
+        return x
+
+
+class ResBlock2(nn.Module):
+    """Dilated convolutions, each added to its input: a third of the work of `ResBlock1`."""
+
+    def __init__(self, channels: int, kernel_size: int, dilations, activation):
+        super().__init__()
+        conv = lambda d: Conv1d(channels, channels, kernel_size, dilation=d, padding=(kernel_size - 1) * d // 2)
+        self.convs = nn.ModuleList([conv(d) for d in dilations[:2]])
+        self.activations = nn.ModuleList([activation(channels) for _ in self.convs])
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for conv, act in zip(self.convs, self.activations, strict=True):
+            x = x + conv(act(x))
+        return x
+
+
+class Generator(nn.Module):
+    """Upsample frames to samples in stages, adding the sine source at each.
+
+    Input: (B, C, T), pitch (B, T) in Hz, speaker (B, G, 1 or T). Output: (B, 1, T * hop) in (-1, 1).
+    """
+
+    def __init__(self, model, channels: int, gin_channels: int, snake: bool = False):
+        super().__init__()
+        rates, kernels = model.upsample_rates, model.upsample_kernel_sizes
+        widths = [model.upsample_initial_channel // 2**i for i in range(len(rates) + 1)]
+        activation = SnakeAlias if snake else _slope(0.1)
+        ResBlock = ResBlock1 if model.resblock == "1" else ResBlock2
+        self.hop, self.n_kernels = math.prod(rates), len(model.resblock_kernel_sizes)
+
+        self.m_source = SineSource(model.sampling_rate)
+        self.noise_convs = nn.ModuleList()
+        self.conv_pre = Conv1d(channels, widths[0], 7, padding=3)
+        self.ups, self.resblocks = nn.ModuleList(), nn.ModuleList()
+        self.snakes = nn.ModuleList([activation(width) for width in widths[:-1]])
+        for i, (rate, kernel, (before, after)) in enumerate(zip(rates, kernels, pairwise(widths), strict=True)):
+            below = math.prod(rates[i + 1 :])
+            shape = (
+                dict(kernel_size=2 * below, stride=below, padding=(below + 1) // 2) if below > 1 else {"kernel_size": 1}
+            )
+            self.noise_convs.append(nn.Conv1d(1, after, **shape))
+            self.ups.append(ConvTranspose1d(before, after, kernel, rate, padding=(kernel - rate + 1) // 2))
+            for size, dilations in zip(model.resblock_kernel_sizes, model.resblock_dilation_sizes, strict=True):
+                self.resblocks.append(ResBlock(after, size, dilations, activation))
+        self.conv_post = Conv1d(widths[-1], 1, 7, padding=3)
+        self.snake_post = activation(widths[-1]) if snake else nn.LeakyReLU(0.01)
+        self.cond = nn.Conv1d(gin_channels, widths[0], 1)
+
+    def forward(self, x, f0, g, generator: torch.Generator | None = None) -> torch.Tensor:
+        source = self.m_source(f0, self.hop, generator)
+        x = self.conv_pre(x) + self.cond(g)
+        blocks = [self.resblocks[i : i + self.n_kernels] for i in range(0, len(self.resblocks), self.n_kernels)]
+        for act, up, noise_conv, stage in zip(self.snakes, self.ups, self.noise_convs, blocks, strict=True):
+            x = up(act(x)) + noise_conv(source)
+            x = sum(block(x) for block in stage) / self.n_kernels
+        return torch.tanh(self.conv_post(self.snake_post(x)))
+
+
+def excite(decoder: Generator) -> None:
+    """Start a small decoder with its sine source loud and clear, so that it sings from the first steps.
+
+    The usual start leaves the source so weak that a short training ignores it and hums at the frame rate instead.
+    """
+    with torch.no_grad():
+        decoder.m_source.l_linear.weight.fill_(1.0)
+        decoder.m_source.l_linear.bias.zero_()
+        for conv in decoder.noise_convs:
+            F.normalize(conv.weight, dim=-1, out=conv.weight)

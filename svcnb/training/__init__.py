@@ -1,0 +1,1 @@
+"""Training: the So-VITS GAN (`train_sovits`)."""

@@ -1,0 +1,52 @@
+"""What training minimises. Everything here computes in float32.
+
+Notebook: 03_train_sovits
+"""
+
+import torch
+from torch.nn import functional as F
+
+from svcnb.models.discriminators import Verdicts
+from svcnb.models.sovits import TrainOutput
+from svcnb.spectral import spectrogram
+
+RESOLUTIONS = (512, 128), (1024, 256), (2048, 512)  # samples: window, hop
+
+
+def discriminator_loss(real: Verdicts, fake: Verdicts) -> torch.Tensor:
+    """Least squares: real should score 1, fake 0."""
+    return sum(
+        ((1 - r.float()) ** 2).mean() + (f.float() ** 2).mean() for r, f in zip(real.scores, fake.scores, strict=True)
+    )
+
+
+def generator_loss(fake: Verdicts) -> torch.Tensor:
+    """Least squares: the generator wants its sound to score 1."""
+    return sum(((1 - f.float()) ** 2).mean() for f in fake.scores)
+
+
+def feature_loss(real: Verdicts, fake: Verdicts) -> torch.Tensor:
+    """Distance of what the critics' layers hear in real and in fake, times 2."""
+    pairs = ((r, f) for rs, fs in zip(real.maps, fake.maps, strict=True) for r, f in zip(rs, fs, strict=True))
+    return 2 * sum((r.detach().float() - f.float()).abs().mean() for r, f in pairs)
+
+
+def kl_loss(z_p, logs_q, m_p, logs_p, mask) -> torch.Tensor:
+    """Divergence of posterior and prior in nats per frame, summed over channels; (B, C, T), mask (B, 1, T)."""
+    z_p, logs_q, m_p, logs_p, mask = (x.float() for x in (z_p, logs_q, m_p, logs_p, mask))
+    kl = logs_p - logs_q - 0.5 + 0.5 * (z_p - m_p) ** 2 * torch.exp(-2 * logs_p)
+    return (kl * mask).sum() / mask.sum()
+
+
+def lf0_loss(out: TrainOutput) -> torch.Tensor:
+    """Mean squared error of the predicted pitch, on the log F0 scale."""
+    return F.mse_loss(out.pred_lf0.float(), out.lf0.float())
+
+
+def multi_resolution_loss(audio: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Spectral convergence and log-magnitude distance at three resolutions (Yamamoto et al. 2020); (B, N) each."""
+    total = 0.0
+    for window, hop in RESOLUTIONS:
+        y, t = spectrogram(audio, window, hop, window), spectrogram(target, window, hop, window)
+        total = total + (t - y).norm() / t.norm().clamp(min=1e-3) + (t.log() - y.log()).abs().mean()
+    return total / len(RESOLUTIONS)
