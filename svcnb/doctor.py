@@ -52,20 +52,24 @@ def mend_torchaudio() -> str:
     failure = _import_failure("torchaudio")
     if not failure:
         return "torchaudio imports: nothing to mend"
-    if torch.version.cuda or torch.version.hip or "libc10_" not in failure:
-        raise OSError(f"torchaudio does not import ({failure}); install the torchaudio that belongs to your torch.")
+    if torch.version.cuda or torch.version.hip or "libc10_cuda" not in failure:
+        raise OSError(f"torchaudio does not import; install the one that belongs to your torch. {_last(failure)}")
     library = Path(importlib.util.find_spec("torchaudio").origin).parent / "lib"
     for file in library.glob("*.so"):
         file.unlink()
     if failure := _import_failure("torchaudio"):
-        raise OSError(f"torchaudio still does not import: {failure}")
+        raise OSError(f"torchaudio still does not import. {_last(failure)}")
     return "torchaudio mended: its CUDA extension is removed, since this torch runs on the CPU"
 
 
 def _import_failure(module: str) -> str:
-    """The last line of what importing says in a fresh interpreter, empty if it works."""
+    """What a fresh interpreter says when it fails to import a module; empty if it works."""
     result = subprocess.run([sys.executable, "-c", f"import {module}"], capture_output=True, text=True)
-    return result.stderr.strip().splitlines()[-1] if result.returncode else ""
+    return result.stderr.strip() if result.returncode else ""
+
+
+def _last(text: str) -> str:
+    return text.splitlines()[-1]
 
 
 def _version(package: str) -> str | None:
