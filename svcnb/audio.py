@@ -31,15 +31,10 @@ def load(path: str | Path, sample_rate: int | None = None) -> tuple[np.ndarray, 
     What libsndfile does not read goes through ffmpeg, if it is installed. Values beyond ±1 are kept.
     Raises AudioError when the file is missing, empty, cut short, not audio, or holds NaN or infinity.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise AudioError(f"There is no file {path}.")
-    if path.stat().st_size == 0:
-        raise AudioError(f"{path} is an empty file; copy or record it again.")
-    try:
-        wav, rate = _read(path)
-    except soundfile.LibsndfileError as error:
-        wav, rate = _read(_through_ffmpeg(path, error))
+    with open_sound(path) as file:
+        rate = file.samplerate
+        wav = [read_next(file, min(BLOCK, file.frames - at), path) for at in range(0, file.frames, BLOCK)]
+    wav = np.concatenate(wav or [np.zeros(0, np.float32)])
     if not len(wav):
         raise AudioError(f"{path} holds no sound; record it again.")
     if not np.isfinite(wav).all():
@@ -50,15 +45,32 @@ def load(path: str | Path, sample_rate: int | None = None) -> tuple[np.ndarray, 
     return resample(wav, rate, sample_rate), sample_rate
 
 
-def _read(source: Path | io.BytesIO) -> tuple[np.ndarray, int]:
-    if isinstance(source, Path):
-        _refuse_cut_wav(source)
-    with soundfile.SoundFile(source) as file:
-        wav = [block.mean(axis=1) for block in file.blocks(BLOCK, dtype="float32", always_2d=True)]
-        wav = np.concatenate(wav or [np.zeros(0, np.float32)])
-        if len(wav) < file.frames:
-            raise AudioError(_cut_short(source, len(wav) / file.frames))
-        return wav, file.samplerate
+def open_sound(path: str | Path) -> soundfile.SoundFile:
+    """Open any sound file to read it in blocks; what libsndfile does not read comes through ffmpeg, where installed.
+
+    Raises AudioError when the file is missing, empty, cut short (wav) or not audio.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise AudioError(f"There is no file {path}.")
+    if path.stat().st_size == 0:
+        raise AudioError(f"{path} is an empty file; copy or record it again.")
+    _refuse_cut_wav(path)
+    try:
+        return soundfile.SoundFile(path)
+    except soundfile.LibsndfileError as error:
+        return soundfile.SoundFile(_through_ffmpeg(path, error))
+
+
+def read_next(file: soundfile.SoundFile, samples: int, path: str | Path) -> np.ndarray:
+    """The next samples of an open file, (samples,), channels averaged. Raises AudioError if they are not all there."""
+    try:
+        wav = file.read(samples, dtype="float32", always_2d=True).mean(axis=1)
+    except soundfile.LibsndfileError as error:
+        raise AudioError(f"{path} is damaged ({error}); copy or export it again.") from None
+    if len(wav) < samples:
+        raise AudioError(_cut_short(path, file.tell() / file.frames))
+    return wav
 
 
 def _refuse_cut_wav(path: Path) -> None:
@@ -71,8 +83,8 @@ def _refuse_cut_wav(path: Path) -> None:
             raise AudioError(_cut_short(path, there / promised))
 
 
-def _cut_short(source, share: float) -> str:
-    return f"{source} is cut short: about {share:.0%} of it is there; copy or export it again."
+def _cut_short(path: Path, share: float) -> str:
+    return f"{path} is cut short: about {share:.0%} of it is there; copy or export it again."
 
 
 def _through_ffmpeg(path: Path, error: Exception) -> io.BytesIO:

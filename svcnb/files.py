@@ -6,6 +6,8 @@ Notebook: 01_data
 import contextlib
 import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -14,18 +16,29 @@ def write_whole(path: str | Path, data: bytes | str) -> None:
 
     Folders on the way are made. Raises OSError with a sentence on what to do, and leaves no partial file behind.
     """
+    with whole_file(path) as part:
+        part.write_bytes(data.encode("utf-8") if isinstance(data, str) else data)
+
+
+@contextmanager
+def whole_file(path: str | Path) -> Iterator[Path]:
+    """The place beside `path` to write a file to; it moves to `path` when the block ends and goes when the block fails.
+
+    Folders on the way are made. Raises OSError with a sentence on what to do.
+    """
     path = Path(path)
     part = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(part, "wb") as file:
-            file.write(data.encode("utf-8") if isinstance(data, str) else data)
-            file.flush()
+        yield part
+        with open(part, "rb+") as file:
             os.fsync(file.fileno())
         part.replace(path)
-    except OSError as error:
+    except BaseException as error:
         _discard(part)
-        raise OSError(error.errno, f"{path} could not be written: {_advice(error)}") from None
+        if isinstance(error, OSError):
+            raise OSError(error.errno, f"{path} could not be written: {_advice(error)}") from None
+        raise
 
 
 def _discard(part: Path) -> None:

@@ -58,8 +58,12 @@ def slice_silence(
     frames = Frames.of(sample_rate, min_length, min_interval, hop, max_silence_kept)
     if len(wav) <= frames.min_length:  # the original compares samples with frames here
         return [Chunk(0, len(wav), True)]
-    loudness = rms(wav, frames.window, frames.hop)
-    return _chunks(_silences(loudness, 10 ** (threshold_db / 20), frames), frames.hop, len(wav))
+    return slice_loudness(rms(wav, frames.window, frames.hop), len(wav), frames, threshold_db)
+
+
+def slice_loudness(loudness: np.ndarray, length: int, frames: Frames, threshold_db: float = -40.0) -> list[Chunk]:
+    """The same for a recording of `length` samples of which only the rms per frame is at hand."""
+    return _chunks(_silences(loudness, 10 ** (threshold_db / 20), frames), frames.hop, length)
 
 
 def _silences(loudness: np.ndarray, threshold: float, frames: Frames) -> list[tuple[int, int]]:
