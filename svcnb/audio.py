@@ -108,15 +108,21 @@ def save(path: str | Path, wav: np.ndarray, sample_rate: int) -> None:
     The file appears whole or not at all. Raises AudioError for another suffix or for NaN, OSError when it cannot
     be written.
     """
-    path, wav = Path(path), np.asarray(wav)
-    if path.suffix.lower() not in FORMATS:
-        raise AudioError(f"{path} cannot be written: the formats are {', '.join(FORMATS)}.")
+    kind, wav = output_format(path), np.asarray(wav)
     if not np.isfinite(wav).all():
         raise AudioError(f"{path} was not written: the sound holds values that are not numbers.")
-    buffer, kind = io.BytesIO(), FORMATS[path.suffix.lower()]
+    buffer = io.BytesIO()
     data = to_int16(wav) if kind in ("WAV", "FLAC") else np.clip(wav, -1, 1).astype(np.float32)
     soundfile.write(buffer, data, sample_rate, format=kind)
     write_whole(path, buffer.getvalue())
+
+
+def output_format(path: str | Path) -> str:
+    """libsndfile's name for the format of a file to write. Raises AudioError for a suffix that is not ours."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in FORMATS:
+        raise AudioError(f"{path} cannot be written: the formats are {', '.join(FORMATS)}.")
+    return FORMATS[suffix]
 
 
 def to_int16(wav: np.ndarray) -> np.ndarray:
