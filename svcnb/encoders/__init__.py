@@ -56,8 +56,8 @@ def get(name: str, path: str | Path | None = None, device: str = "auto") -> Enco
     """Load a speech encoder: `.units(wav16k (N,)) -> (T, D)`, `.name`, `.dim`.
 
     path: file of weights; None looks in the usual places, then downloads. device: "auto", "cpu", "cuda", "cuda:1", …
-    Raises EncoderError for an unknown name or a file that does not hold this encoder, and svcnb.registry's
-    DownloadError when the file can not be had.
+    Raises EncoderError for an unknown name or a file that does not hold this encoder, CheckpointError for a file that
+    can not be read, svcnb.registry's DownloadError for one that can not be had.
     """
     if name not in TABLE:
         near = difflib.get_close_matches(name, TABLE, 1, 0.5)

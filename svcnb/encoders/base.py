@@ -13,7 +13,8 @@ from torch import nn
 
 from svcnb.encoders.windows import plan
 
-HOP = 320  # samples at 16 kHz for one frame of units
+RATE = 16000  # Hz that every encoder hears
+HOP = 320  # samples of that for one frame of units
 
 
 class EncoderError(ValueError):
@@ -55,7 +56,7 @@ class Encoder:
         """Units (T, D), float32 on the CPU, of a mono sound (N,) at 16 kHz. Raises EncoderError."""
         return torch.cat(list(self.stream(wav16k)))
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def stream(self, wav16k: np.ndarray | torch.Tensor) -> Iterator[torch.Tensor]:
         """Units of a sound of any length in consecutive pieces (t, D), each made from one window of it."""
         wav = self._prepare(wav16k)
@@ -69,7 +70,7 @@ class Encoder:
             units = self._encode([piece], survey)[0]
             yield units[part.keep_start - part.start : part.keep_end - part.start]
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def units_batch(self, wavs: Iterable[np.ndarray | torch.Tensor]) -> list[torch.Tensor]:
         """Units of several sounds, in their order; sounds of about the same length share a batch."""
         prepared = [self._prepare(wav) for wav in wavs]
@@ -105,18 +106,17 @@ def pick_device(device: str) -> torch.device:
     return torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
 
 
-def read(path: str | Path) -> Any:
-    """Read a checkpoint without running code from it. Raises EncoderError."""
-    if not Path(path).is_file():
-        raise EncoderError(f"There is no file {path}; give the path of the encoder's weights.")
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise EncoderError(f"{path} is not a readable checkpoint: {str(error).splitlines()[0]}") from None
+def tensors(state: Any, path: str | Path, kind: str) -> dict[str, torch.Tensor]:
+    """Tensors of a state dict, by name. Raises EncoderError, naming the kind of file wanted, where there are none."""
+    found = state.items() if isinstance(state, dict) else ()
+    found = {key: value for key, value in found if isinstance(key, str) and isinstance(value, torch.Tensor)}
+    if not found:
+        raise EncoderError(f"{path} is not a {kind} checkpoint: its weights are not where such a file has them.")
+    return found
 
 
 def build(make: Callable[[], nn.Module], weights: dict[str, torch.Tensor], path: str | Path) -> nn.Module:
-    """A network in eval mode whose every tensor comes from the file. Raises EncoderError naming what does not fit."""
+    """A float32 network in eval mode, its every tensor from the file. Raises EncoderError naming what does not fit."""
     with torch.device("meta"):
         network = make()
     expected = network.state_dict()

@@ -17,9 +17,10 @@ import torch.nn.functional as F
 from transformers import WhisperConfig
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
-from svcnb.encoders.base import HOP, Encoder, EncoderError, build, read
+from svcnb.encoders.base import HOP, RATE, Encoder, EncoderError, build, tensors
+from svcnb.unpickle import read_torch
 
-SECONDS, RATE, N_FFT, STEP, N_MELS = 30, 16000, 400, 160, 80
+SECONDS, N_FFT, STEP, N_MELS = 30, 400, 160, 80
 
 KEYS = [  # OpenAI's names → transformers'
     (r"^positional_embedding$", "embed_positions.weight"),
@@ -52,13 +53,13 @@ class Whisper(Encoder):
 
 
 def load(path: str | Path, device: str = "auto") -> Whisper:
-    """Read a Whisper checkpoint in OpenAI's layout, with or without its decoder. Raises EncoderError."""
-    checkpoint = read(path)
+    """Read a Whisper checkpoint of OpenAI, with or without its decoder. Raises EncoderError, CheckpointError."""
+    checkpoint = read_torch(path)
     try:
-        dims, state = checkpoint["dims"], checkpoint["model_state_dict"]
+        dims, state = checkpoint["dims"], tensors(checkpoint["model_state_dict"], path, "Whisper")
         config = _config(dims)
     except (KeyError, TypeError):
-        raise EncoderError(f"{path} is not a Whisper checkpoint: it has no `dims` with `model_state_dict`.") from None
+        raise EncoderError(f"{path} is not a Whisper checkpoint: its `dims` are not as OpenAI writes them.") from None
     if dims["n_mels"] != N_MELS or dims["n_audio_ctx"] != SECONDS * RATE // HOP:
         raise EncoderError(
             f"{path} hears {dims['n_mels']} mel bands and {dims['n_audio_ctx']} frames; use a Whisper model with 80 "

@@ -4,6 +4,7 @@ import pytest
 
 from svcnb import encoders
 from svcnb.config import UNITS_DIM
+from svcnb.unpickle import CheckpointError
 
 
 def test_every_encoder_that_a_config_may_name_is_there():
@@ -16,5 +17,5 @@ def test_an_unknown_name_is_answered_with_the_nearest():
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(encoders.EncoderError, match="nothing-here"):
+    with pytest.raises(CheckpointError, match="nothing-here"):
         encoders.get("whisper-ppg", tmp_path / "nothing-here.pt")
