@@ -6,6 +6,7 @@ as its one sentence; `svcnb --debug …` shows where it came from.
 Notebook: 05_infer
 """
 
+import re
 from typing import Annotated
 
 import typer
@@ -21,11 +22,18 @@ class Plain(TyperGroup):
         try:
             return super().invoke(ctx)
         except OURS as error:
-            # A KeyError without a sentence is a slip of ours, not of the person's.
-            if ctx.params["debug"] or (isinstance(error, KeyError) and " " not in str(error.args[0])):
+            sentence = _sentence(error)
+            if ctx.params["debug"] or not sentence:
                 raise
-            typer.echo(f"Error: {error.args[0] if isinstance(error, KeyError) else error}", err=True)
+            typer.echo(f"Error: {sentence}", err=True)
             raise typer.Exit(1) from None
+
+
+def _sentence(error: Exception) -> str:
+    """What an error says, without Python's decoration; empty for a bare key, which is a slip of ours."""
+    if isinstance(error, KeyError):
+        return str(error.args[0]) if error.args and " " in str(error.args[0]) else ""
+    return re.sub(r"^\[Errno \d+\] ", "", str(error))
 
 
 app = typer.Typer(

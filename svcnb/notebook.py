@@ -1,0 +1,89 @@
+"""What only notebooks need: the workspace, figures with a text for those who can not see them, players, checks.
+
+Fast mode (`SVCNB_FAST=1`) is how the tests run the notebooks: less of everything, in a folder that is thrown away.
+"""
+
+import base64
+import html
+import io
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+IN_COLAB = "google.colab" in sys.modules
+FAST = os.environ.get("SVCNB_FAST", "") not in ("", "0")
+_thrown_away = tempfile.TemporaryDirectory(prefix="svcnb-") if FAST else None  # deleted when the kernel ends
+
+
+def setup(folder: str | Path | None = None) -> Path:
+    """Make the workspace and say where it is; the notebooks leave there what the next one needs.
+
+    folder: None takes ./svcnb-work, on Colab /content/svcnb-work.
+    """
+    place = _thrown_away.name if FAST else "/content/svcnb-work" if IN_COLAB else "svcnb-work"
+    work = Path(folder or place).resolve()
+    work.mkdir(parents=True, exist_ok=True)
+    print(f"Ready: {'fast mode' if FAST else 'your work is kept in ' + str(work)}")
+    return work
+
+
+def check(name: str, ok: bool, hint: str = "") -> None:
+    """Print ✓ or ✗ and the hint; it informs and never stops the notebook."""
+    print(f"✓ {name}" if ok else f"✗ {name}{': ' + hint if hint else ''}")
+
+
+class Html:
+    """Markup for a cell's output, and the text that stands for it elsewhere."""
+
+    def __init__(self, markup: str, text: str):
+        self.markup, self.text = markup, text
+
+    def _repr_html_(self) -> str:
+        return self.markup
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def show(figure: "Figure", alt: str, caption: str = "") -> Html:
+    """A figure as a cell's last value, small enough to be stored; `alt` says in words what it shows."""
+    import matplotlib.pyplot as plt
+
+    picture = io.BytesIO()
+    figure.savefig(picture, format="webp", dpi=100, bbox_inches="tight", facecolor="white", pil_kwargs={"quality": 70})
+    plt.close(figure)  # else the inline backend draws it a second time
+    source = "data:image/webp;base64," + base64.b64encode(picture.getvalue()).decode()
+    image = f'<img src="{source}" alt="{html.escape(alt)}" style="max-width:100%">'
+    below = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
+    return Html(f'<figure style="margin:0">{image}{below}</figure>', f"[figure: {alt}]")
+
+
+def compare(takes: dict[str, np.ndarray], sample_rate: int) -> Html:
+    """A table of players, one for each named sound (N,) with values from -1 to 1."""
+    rows = "".join(_player(html.escape(name), np.asarray(wav), sample_rate) for name, wav in takes.items())
+    return Html(f"<table>{rows}</table>", f"[players: {', '.join(takes)}]")
+
+
+def _player(name: str, wav: np.ndarray, sample_rate: int) -> str:
+    source = _address(wav, sample_rate)
+    return (
+        f'<tr><th scope="row" style="text-align:left">{name}</th>'
+        f'<td><audio controls aria-label="{name}" src="{source}"></audio></td>'
+        f"<td>{len(wav) / sample_rate:.1f} s</td></tr>"
+    )
+
+
+def _address(wav: np.ndarray, sample_rate: int) -> str:
+    """A sound as an address that holds a whole 16-bit wav file."""
+    import soundfile
+
+    file = io.BytesIO()
+    soundfile.write(file, np.clip(wav, -1, 1), sample_rate, format="WAV", subtype="PCM_16")
+    return "data:audio/wav;base64," + base64.b64encode(file.getvalue()).decode()
