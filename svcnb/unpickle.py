@@ -11,10 +11,11 @@ Notebook: 06_mixing_export
 
 import io
 import mmap
+import pickle
 import re
+import struct
 import zipfile
 from pathlib import Path
-from pickle import _Unpickler as Unpickler
 from typing import Any, BinaryIO, ClassVar
 
 import numpy as np
@@ -127,7 +128,7 @@ def _read_stream(file: BinaryIO, size: int) -> Any:
 
     content = _Reader(file, storage).load()
     keys = _Reader(file).load()
-    if set(keys) != set(storages):
+    if sorted(keys) != sorted(storages):
         raise _Refused("does not hold the tensors that it lists")
     for key in keys:
         numel = int.from_bytes(file.read(8), "little")
@@ -135,10 +136,10 @@ def _read_stream(file: BinaryIO, size: int) -> Any:
     return content
 
 
-class _Reader(Unpickler):
+class _Reader(pickle._Unpickler):
     """Unpickler that calls nothing but the functions of `_ALLOWED` and builds nothing but plain values and `Inert`."""
 
-    dispatch: ClassVar[dict] = dict(Unpickler.dispatch)
+    dispatch: ClassVar[dict] = dict(pickle._Unpickler.dispatch)
 
     def __init__(self, file: BinaryIO, storage: Any = None):
         super().__init__(file)
@@ -155,7 +156,7 @@ class _Reader(Unpickler):
         raise _Refused(f"asks for {full[:200]!r}, which no model needs, so it may be malicious")
 
     def persistent_load(self, pid: Any) -> torch.Tensor:
-        if self._storage is None or not isinstance(pid, tuple) or pid[0] != "storage":
+        if self._storage is None or not isinstance(pid, tuple) or pid[0] != "storage" or not isinstance(pid[2], str):
             raise _Refused("refers to something outside itself")
         return self._storage(*pid[1:])
 
@@ -194,10 +195,17 @@ class _Reader(Unpickler):
 
     def load_additems(self) -> None:
         items = self.pop_mark()
-        self.stack[-1].update(_flat(items))
+        set.update(self.stack[-1], _flat(items))
 
-    dispatch[b"b"[0]], dispatch[b"u"[0]], dispatch[b"s"[0]] = load_build, load_setitems, load_setitem
-    dispatch[b"\x90"[0]] = load_additems
+    def load_frozenset(self) -> None:
+        items = self.pop_mark()
+        self.append(frozenset(_flat(items)))
+
+    dispatch[pickle.BUILD[0]] = load_build
+    dispatch[pickle.SETITEM[0]] = load_setitem
+    dispatch[pickle.SETITEMS[0]] = load_setitems
+    dispatch[pickle.ADDITEMS[0]] = load_additems
+    dispatch[pickle.FROZENSET[0]] = load_frozenset
 
 
 def _flat(keys: Any) -> list:
@@ -234,14 +242,28 @@ class _FaissIndex(Inert):
     """A faiss index until its bytes come."""
 
 
+# faiss's file of cells of vectors: kind, width, vectors, two unused, trained, metric, cells, cells to search; then the
+# centroids in a flat index of the same header and the count of their numbers
+_IVF_HEADER = struct.Struct("<4siqqq?iqq4siqqq?iq")
+_IVF_LISTS = struct.Struct("<9x4sqq4sq")  # after the centroids: no direct map, kind, cells, bytes a vector, form, sizes
+
+
 def _faiss_index(data: bytes) -> Any:
-    """The index in the bytes, if it is of vectors in memory, in cells or not; other kinds open files that they name."""
-    plain, kind = (b"IxF2", b"IxFI"), data[:4]
-    if kind == b"IwFl":  # cells: header 53 bytes, header of the centroids 37, centroids, 9 bytes, lists
-        lists = 107 + 4 * int.from_bytes(data[90:98], "little")
-        kind = data[53:57] if data[lists - 9 : lists + 4] == bytes(9) + b"ilar" else b""
-    if kind not in plain:
-        raise _Refused("holds a faiss index of another kind than vectors in memory")
+    """The index in the bytes, if it is one that the original makes and its sizes add up.
+
+    faiss believes what it reads: other kinds open files that they name, and a wrong count takes all the memory.
+    """
+    kind, dim, total, _, _, _, metric, cells, _, flat, flat_dim, *_, numbers = _IVF_HEADER.unpack_from(data)
+    if (kind, flat, metric, flat_dim, numbers) != (b"IwFl", b"IxF2", 1, dim, cells * dim) or dim < 1:
+        raise _Refused("holds a faiss index of another kind than cells of plain vectors")
+    lists = _IVF_HEADER.size + 4 * numbers
+    held, held_cells, width, form, count = _IVF_LISTS.unpack_from(data, lists)
+    sizes = np.frombuffer(data, "<i8", count, lists + _IVF_LISTS.size).tolist()
+    filled = dict(enumerate(sizes)) if form == b"full" else dict(zip(sizes[::2], sizes[1::2], strict=True))
+    sound = all(0 <= cell < cells and size >= 0 for cell, size in filled.items()) and sum(filled.values()) == total
+    sound &= lists + _IVF_LISTS.size + 8 * count + total * (width + 8) == len(data)
+    if (held, held_cells, width) != (b"ilar", cells, 4 * dim) or not sound:
+        raise _Refused("holds a faiss index whose sizes do not add up")
     import faiss
 
     return faiss.deserialize_index(np.frombuffer(data, np.uint8))
