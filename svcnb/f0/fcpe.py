@@ -6,17 +6,15 @@ which needs no download and is the default.
 Notebook: 02_features
 """
 
-from functools import lru_cache
-
-import librosa
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import nn
 
-from svcnb.f0.neural import NeuralPredictor, load_state, read_weights, weights_in
+from svcnb.f0.neural import HOP, RATE, NeuralPredictor, load_state, weights_in
 from svcnb.f0.postprocess import from_cents, local_mean, to_cents
 from svcnb.f0.predictor import F0Error
+from svcnb.spectral import vocoder_mel
+from svcnb.unpickle import read_torch
 
 HEADS, HEAD_DIM = 8, 64
 
@@ -26,7 +24,7 @@ class Fcpe(NeuralPredictor):
 
     def load(self) -> nn.Module:
         path = self.path or weights_in("torchfcpe", "assets/fcpe_c_v001.pt", "torchfcpe")
-        return from_checkpoint(read_weights(path))
+        return from_checkpoint(read_torch(path))
 
     @torch.inference_mode()
     def pitch(self, wav: torch.Tensor) -> np.ndarray:
@@ -38,21 +36,9 @@ class Fcpe(NeuralPredictor):
 
 
 def mel(wav: torch.Tensor) -> torch.Tensor:
-    """Log mel (B, N // 160 + 1, 128) of 16 kHz audio (B, N): not centred, the last frame twice."""
-    right = max(432, 1024 - wav.shape[1] - 432)
-    mode = "reflect" if right < wav.shape[1] else "constant"
-    padded = F.pad(wav[:, None], (432, right), mode=mode)[:, 0]
-    window = torch.hann_window(1024, device=wav.device)
-    spec = torch.stft(padded, 1024, 160, window=window, center=False, return_complex=True)
-    spec = torch.sqrt(spec.real**2 + spec.imag**2 + 1e-9)
-    log = torch.log(torch.clamp(_bands().to(wav.device) @ spec, min=1e-5)).mT
-    frames = wav.shape[1] // 160 + 1
-    return torch.cat([log, log[:, -1:]], 1)[:, :frames]
-
-
-@lru_cache(1)
-def _bands() -> torch.Tensor:
-    return torch.from_numpy(librosa.filters.mel(sr=16000, n_fft=1024, n_mels=128, fmin=0, fmax=8000))
+    """Log mel (B, N // 160 + 1, 128) of 16 kHz audio (B, N); the last frame comes twice."""
+    log = vocoder_mel(wav, RATE, 1024, HOP, 1024, 128, 0, 8000).mT
+    return torch.cat([log, log[:, -1:]], 1)[:, : wav.shape[1] // HOP + 1]
 
 
 def decode(salience: np.ndarray, cents: np.ndarray, threshold: float, clamp: bool = False) -> np.ndarray:

@@ -69,12 +69,11 @@ def weights_in(package: str, file: str, pip_name: str) -> Path:
     return path
 
 
-def read_weights(path: Path | str) -> dict:
-    """What a weights file holds; no code in it is run."""
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise F0Error(f"There is no weights file {path}.") from None
+def registered(name: str) -> Path:
+    """Path of a weights file that svcnb.registry knows; its error says where to get it."""
+    from svcnb import registry
+
+    return registry.find(name)
 
 
 def load_state(net: torch.nn.Module, state: dict[str, torch.Tensor], what: str) -> torch.nn.Module:

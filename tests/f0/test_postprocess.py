@@ -36,11 +36,9 @@ def test_resize_of_dio_and_harvest(data, kind, frames):
     assert ((hz > 0) == data[f"resizeuv_{kind}_{frames}"]).all()
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "allzero"])
+@pytest.mark.parametrize("kind", ["mixed", "leadtrail", "full"])
 @pytest.mark.parametrize("frames", [40, 34, 30])
 def test_resize_of_the_networks(data, kind, frames):
-    if f"post_{kind}_{frames}" not in data:
-        pytest.skip("not among the reference data")
     hz = resize_nearest(data[f"raw_{kind}"].astype(np.float32), frames)
     np.testing.assert_allclose(fill(hz), data[f"post_{kind}_{frames}"], rtol=1e-5)
     assert ((hz > 0) == data[f"postuv_{kind}_{frames}"]).all()
