@@ -85,6 +85,11 @@ def _mono(song: np.ndarray) -> np.ndarray:
     return wav.astype(np.float32)
 
 
+def at_rate(sample: int, rate: int, to: int) -> int:
+    """Place of a sample at another rate, to the nearest sample; halves are rounded up."""
+    return (2 * sample * to + rate) // (2 * rate)
+
+
 def find_chunks(source: Source, threshold_db: float) -> list[Chunk]:
     """The silence slicer's chunks of a source that is read once, in blocks."""
     frames = Frames.of(source.sample_rate)
