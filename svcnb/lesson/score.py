@@ -55,7 +55,10 @@ def plan(song: Song, rng: np.random.Generator) -> tuple[list[Span], list[tuple[f
     for phones, midi, beats in song.notes:
         length = beats * 60 / song.bpm
         if phones:
-            notes.append((now, now + length, midi))
+            start = now + rng.normal(0, 0.01)  # nobody is exactly on the beat
+            if notes and not rest:
+                notes[-1] = (notes[-1][0], start, notes[-1][2])
+            notes.append((start, now + length, midi))
             syllables.append(_syllable(phones, length, rest > 0.2, rng))
         now, rest = now + length, 0 if phones else length
     spans = []

@@ -26,7 +26,7 @@ def glottis(freq: np.ndarray, f0: np.ndarray, open_quotient: float, tilt: np.nda
 
 def tract(singer: Singer, freq: np.ndarray, formants: np.ndarray, nasal: np.ndarray) -> np.ndarray:
     """Spectra (T, bins) of the vocal tract: five formants in Hz (T, 5), and a nasal zero that leaves its pole (T,)."""
-    nasal = nasal[:, None]
+    nasal = (nasal + singer.nasal * (1 - nasal))[:, None]
     band = singer.width * np.array([60, 85, 130, 190, 240]) + nasal * [30, 120, 150, 0, 0]
     zero = _resonances(freq, (270 + 200 * nasal) * singer.tract, 90 + 0 * nasal)
     return zero * _still(singer, len(freq)) / _resonances(freq, formants * singer.shift, band)
