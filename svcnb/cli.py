@@ -7,6 +7,9 @@ Notebook: 05_infer
 """
 
 import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -41,14 +44,102 @@ app = typer.Typer(
 )
 
 
+def option(text: str, *names: str):
+    return typer.Option(*names, help=text)
+
+
 @app.callback()
-def options(debug: Annotated[bool, typer.Option(help="Show the traceback of an error.")] = False) -> None:
+def options(debug: Annotated[bool, option("Show the traceback of an error.")] = False) -> None:
     """Singing voice conversion: prepare recordings, train a voice, convert a song. Ask the voices' owners first."""
+
+
+@contextmanager
+def _bar(unit: str) -> Iterator[Callable[[float, float], None]]:
+    """A progress bar as the function of (done, total) that the package calls; only where someone watches."""
+    from tqdm import tqdm
+
+    with tqdm(disable=None, unit=unit, bar_format="{l_bar}{bar}| {n:.0f}/{total:.0f} {unit}, {remaining} left") as bar:
+
+        def tell(done: float, total: float) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield tell
+
+
+@app.command()
+def prepare(
+    raw: Annotated[Path, typer.Argument(help="Folder with a folder of recordings for each singer.")],
+    work: Annotated[Path, typer.Argument(help="Folder for clips, features, lists, settings and the training.")],
+    encoder: Annotated[str, option("Speech encoder.")] = "vec768l12",
+    encoder_path: Annotated[Path | None, option("Its weights file, if not the usual one.")] = None,
+    f0: Annotated[str, option("Pitch predictor.")] = "fcpe",
+    loudness: Annotated[str, option("Level of the recordings: peak, lufs or none.")] = "peak",
+    preset: Annotated[str, option("Settings to start from: full, tiny or lesson.")] = "full",
+    vol_aug: Annotated[bool, option("Learn loudness too.")] = False,
+    processes: Annotated[int | None, option("How many at a time; as many as are sensible, if not given.")] = None,
+) -> None:
+    """Make training data of recordings, and report on them. Run again, it does only what has changed."""
+    from svcnb.prepare import prepare
+
+    with _bar("tasks") as progress:
+        report = prepare(raw, work, encoder, f0, loudness, preset, vol_aug, encoder_path, processes, progress)
+    typer.echo(report)
+    typer.echo(f"Ready to train: svcnb train {work}")
+
+
+@app.command()
+def convert(
+    song: Annotated[Path, typer.Argument(help="A recording of singing without accompaniment.")],
+    model: Annotated[Path | None, option("Voice: .safetensors, or .pth with --config; else the lesson voice.")] = None,
+    config: Annotated[Path | None, option("config.json of an original model.")] = None,
+    speaker: Annotated[str | None, option("Who should sing; a name or a number.")] = None,
+    out: Annotated[Path | None, option("wav, flac, mp3 or ogg to write; else out/<song>-<speaker>.wav.")] = None,
+    semitones: Annotated[float, option("Shift of the melody.")] = 0,
+    f0: Annotated[str, option("Pitch predictor.")] = "fcpe",
+    f0_threshold: Annotated[float, option("Confidence below which there is no pitch.")] = 0.05,
+    auto_f0: Annotated[bool, option("Let the model choose the melody; for speech.")] = False,
+    noise_scale: Annotated[float, option("0 is flat and clear, 1 lively and rough.")] = 0.4,
+    loudness_envelope: Annotated[float, option("0 takes over the song's loudness, 1 keeps the model's.")] = 1,
+    slice_db: Annotated[float, option("What is quieter is silence, in dB.")] = -40,
+    pad_seconds: Annotated[float, option("Silence around each piece while it is sung.")] = 0.5,
+    clip: Annotated[float, option("Length in seconds of forced pieces; 0 cuts at silences, and after 25 s.")] = 0,
+    linear_gradient: Annotated[float, option("Overlap of forced pieces in seconds.")] = 0,
+    linear_gradient_retain: Annotated[float, option("Share of the overlap that is crossfaded.")] = 0.75,
+    encoder_path: Annotated[Path | None, option("The speech encoder's weights file, if not the usual one.")] = None,
+    device: Annotated[str, option("auto, cpu, cuda, cuda:1, mps")] = "auto",
+) -> None:
+    """Convert a song: the same notes and words, another voice."""
+    from svcnb.convert import Converter
+    from svcnb.lesson import voice_path
+
+    converter = Converter.load(model or voice_path(), config, encoder_path=encoder_path, device=device)
+    who = int(speaker) if speaker and speaker.isdecimal() else speaker
+    out = out or Path("out") / f"{song.stem}-{speaker or 'converted'}.wav"
+    with _bar("s") as progress:
+        conversion = converter.convert(
+            song, speaker=who, out=out, progress=progress,
+            semitones=semitones, f0_predictor=f0, f0_threshold=f0_threshold, auto_f0=auto_f0, noise_scale=noise_scale,
+            loudness_envelope=loudness_envelope, slice_db=slice_db, pad_seconds=pad_seconds, clip=clip,
+            linear_gradient=linear_gradient, linear_gradient_retain=linear_gradient_retain,
+        )  # fmt: skip
+    for note in conversion.notes:
+        typer.echo(f"Note: {note}")
+    typer.echo(f"Written: {out}")
+
+
+@app.command()
+def demo() -> None:
+    """Convert a song from one lesson singer to another, and score it against what that singer really sings."""
+    from svcnb.demo import run
+
+    for line in run():
+        typer.echo(line)
 
 
 @app.command()
 def doctor(
-    mend: Annotated[bool, typer.Option(help="Repair torchaudio beside a CPU-only torch.")] = False,
+    mend: Annotated[bool, option("Repair torchaudio beside a CPU-only torch.")] = False,
 ) -> None:
     """Say what works on this machine, and what to do about the rest."""
     from svcnb.doctor import examine, mend_torchaudio
