@@ -74,6 +74,7 @@ class TrainConfig(Section):
     c_gen: float = 1.0  # weight of the adversarial loss
     c_fm: float = 1.0  # weight of the feature matching loss
     disc_start: int = 0  # first step with a discriminator: reconstruction first
+    loud_source: bool = False  # start with the sine source loud, for small models and short trainings
     disc_width: float = 1.0  # width of the discriminator's layers; 1 is the original's
     ema_decay: float = 0.0  # averaged generator for conversion; 0 keeps none
     pitch_aug: float = 0.0  # largest random shift of pitch in semitones, formants moving along
@@ -368,7 +369,7 @@ _LESSON = deepcopy(_FULL)
 _LESSON["train"].update(
     log_interval=20, eval_interval=200, learning_rate=0.0004, batch_size=8, lr_decay=0.999, segment_size=16384,
     c_stft=10.0, c_mel=30, crop_frames=96, grad_clip=100.0, disc_start=0, disc_width=0.25, ema_decay=0.995,
-    all_in_mem=True,
+    all_in_mem=True, loud_source=True,
 )  # fmt: skip
 _LESSON["model"].update(
     inter_channels=64, hidden_channels=96, filter_channels=256, n_layers=2, p_dropout=0.0, gin_channels=64,

@@ -1,0 +1,121 @@
+"""A training as a file: weights, optimisers, averages and place, saved whole and taken up again exactly.
+
+The random numbers of a step follow from the seed and the step's number alone, and so do its clips, so the state of a
+training is its tensors and one number.
+
+Notebook: 03_train_sovits
+"""
+
+import io
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from svcnb.checkpoint import CheckpointError, read_torch
+from svcnb.config import Config
+from svcnb.files import write_whole
+
+log = logging.getLogger(__name__)
+
+HARMLESS = {"log_interval", "eval_interval", "keep_ckpts", "all_in_mem", "epochs", "port"}  # may change on resume
+
+
+class ResumeError(ValueError):
+    """A stored training does not fit what is asked for; the message names the difference."""
+
+
+@dataclass
+class State:
+    """Networks and optimisers by name, and how many steps they have made."""
+
+    models: dict[str, torch.nn.Module]
+    optimizers: dict[str, torch.optim.Optimizer]
+    average: dict[str, torch.Tensor] | None = None  # moving average of the generator's weights
+    step: int = 0
+    skipped: int = 0  # steps left out because a loss or gradient was not finite
+    scaler: torch.amp.GradScaler | None = None
+    made_from: dict = field(default_factory=dict)  # config tree and data fingerprint
+
+    def plain_models(self) -> dict[str, torch.nn.Module]:
+        """The networks without the wrapper that several processes need."""
+        return {name: getattr(model, "module", model) for name, model in self.models.items()}
+
+    def save(self, path: Path) -> None:
+        """Write the state whole; the one before stays beside it as *.previous. Raises OSError."""
+        buffer = io.BytesIO()
+        torch.save(
+            {
+                "models": {name: model.state_dict() for name, model in self.plain_models().items()},
+                "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
+                "average": self.average,
+                "step": self.step,
+                "skipped": self.skipped,
+                "scaler": None if self.scaler is None else self.scaler.state_dict(),
+                "made_from": self.made_from,
+            },
+            buffer,
+        )
+        if path.exists():
+            path.replace(_previous(path))
+        write_whole(path, buffer.getvalue())
+
+    def load(self, path: Path) -> None:
+        """Take up a stored state. Raises ResumeError when it was made from other settings or data."""
+        stored = _read(path)
+        _refuse_other(stored["made_from"], self.made_from)
+        for name, model in self.plain_models().items():
+            model.load_state_dict(stored["models"][name])
+        for name, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(stored["optimizers"][name])
+        if self.average is not None:
+            for key, value in stored["average"].items():
+                self.average[key].copy_(value)
+        if self.scaler is not None and stored["scaler"]:
+            self.scaler.load_state_dict(stored["scaler"])
+        self.step, self.skipped = stored["step"], stored["skipped"]
+
+
+def stored_state(path: Path) -> bool:
+    """Is there a training to take up?"""
+    return path.exists() or _previous(path).exists()
+
+
+def describe(config: Config, data: str) -> dict:
+    """What a training is made from, for `State.made_from`."""
+    tree = config.model_dump(mode="json")
+    return {"config": {key: tree[key] for key in ("train", "data", "model", "spk")}, "data": data}
+
+
+def _previous(path: Path) -> Path:
+    return path.with_name(path.name + ".previous")
+
+
+def _read(path: Path) -> dict:
+    """The newest readable state: a crash between two moves leaves only the previous one."""
+    for candidate in (path, _previous(path)):
+        if candidate.exists():
+            try:
+                return read_torch(candidate)
+            except CheckpointError as error:
+                log.warning("%s Trying the state saved before it.", error)
+    raise ResumeError(f"The training in {path.parent} can not be read; begin anew with resume=False.")
+
+
+def _refuse_other(stored: dict, wanted: dict) -> None:
+    differences = [
+        f"{section}.{key} was {before.get(key)!r} and is now {value!r}"
+        for section, values in wanted["config"].items()
+        for before in [stored["config"][section]]
+        for key, value in values.items()
+        if before.get(key) != value and not (section == "train" and key in HARMLESS)
+    ]
+    differences += [f"spk.{name} is gone" for name in stored["config"]["spk"] if name not in wanted["config"]["spk"]]
+    if stored["data"] != wanted["data"]:
+        differences.append("the prepared clips are others")
+    if differences:
+        raise ResumeError(
+            f"The training stored here does not fit: {'; '.join(differences[:5])}. "
+            "Put that back to go on, or begin anew with resume=False."
+        )

@@ -1,0 +1,3 @@
+"""The golden models, for training."""
+
+from ..models.conftest import arrays, tiny, tiny_config  # noqa: F401
