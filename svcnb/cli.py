@@ -89,6 +89,49 @@ def prepare(
 
 
 @app.command()
+def train(
+    work: Annotated[Path, typer.Argument(help="Folder that `prepare` made.")],
+    base: Annotated[Path | None, option("Model to start from: G_*.safetensors, or G_*.pth with D_* beside it.")] = None,
+    steps: Annotated[int | None, option("Steps in all, those made before included.")] = None,
+    resume: Annotated[bool, option("Go on where the last run stopped.")] = True,
+    precision: Annotated[str, option("auto, fp32, bf16 or fp16.")] = "auto",
+    device: Annotated[str, option("auto or cpu.")] = "auto",
+    tensorboard: Annotated[bool, option("Write curves and sounds for TensorBoard.")] = False,
+) -> None:
+    """Train a voice. Ctrl-C stops and saves; the same command goes on from there."""
+    from tqdm import tqdm
+
+    from svcnb.config import Config
+    from svcnb.training import train_sovits
+
+    every = Config.load(work / "configs/config.json").train.log_interval
+    with tqdm(disable=None, unit="step") as bar:
+        try:
+            for step in train_sovits(work, None, base, resume, steps, precision, device, tensorboard):
+                for line in _news(step, every):
+                    bar.write(line)
+                bar.update(step.step - bar.n)
+                bar.set_postfix(mel=f"{step.losses.get('mel', 0):.2f}")
+        except KeyboardInterrupt:
+            bar.write("Stopped and saved; the same command goes on from here.")
+            raise typer.Exit(130) from None
+
+
+def _news(step, every: int) -> Iterator[str]:
+    """What is worth a line of text in a training step."""
+    if step.resumed_from is not None:
+        yield f"Going on from step {step.resumed_from}."
+    if step.skipped:
+        yield f"Step {step.step} changed nothing: {step.skipped}."
+    elif step.step % every == 0:
+        losses = "  ".join(f"{name} {value:.2f}" for name, value in step.losses.items())
+        left = "" if step.eta is None else f"  {step.eta / 60:.0f} min left"
+        yield f"step {step.step}  epoch {step.epoch}  {losses}{left}"
+    if step.saved:
+        yield f"Saved: {step.saved}"
+
+
+@app.command()
 def convert(
     song: Annotated[Path, typer.Argument(help="A recording of singing without accompaniment.")],
     model: Annotated[Path | None, option("Voice: .safetensors, or .pth with --config; else the lesson voice.")] = None,
