@@ -56,3 +56,21 @@ def differ(expected):
         return (units - reference).abs().max().item()
 
     return compare
+
+
+@pytest.fixture(scope="session")
+def tiny_pruned():
+    """Settings of a DPHuBERT of a few thousand weights."""
+    return dict(
+        extractor_mode="group_norm", extractor_conv_layer_config=[[8, 10, 5]] + [[8, 3, 2]] * 4 + [[8, 2, 2]] * 2,
+        extractor_conv_bias=False, encoder_embed_dim=16, encoder_pos_conv_kernel=8, encoder_pos_conv_groups=2,
+        encoder_num_layers=2, encoder_use_attention=[True, True], encoder_use_feed_forward=[True, True],
+        encoder_num_heads=[2, 1], encoder_head_dim=8, encoder_ff_interm_features=[24, 20],
+        encoder_layer_norm_first=False, normalize_waveform=False,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def hollow():
+    """A state dict of a layout's shapes that takes no memory: every tensor repeats one zero."""
+    return lambda layout: {key: torch.zeros(1).expand(shape) for key, (shape, _) in layout.items()}

@@ -53,6 +53,12 @@ def test_tiny_chinese_hubert(save, heard, differ, variant):
     assert torch.allclose(encoder.units(heard), encoder.units(0.5 * heard), atol=1e-2)
 
 
+def test_full_chinese_hubert_by_the_originals_name(layout, hollow, tmp_path):
+    torch.save({"model": hollow(layout("cnhubert_large_convbias_true")["layout"])}, tmp_path / "full.pt")
+    encoder = encoders.get("cnhubertlarge", tmp_path / "full.pt", "cpu")
+    assert (encoder.dim, len(encoder.network.encoder.layers)) == (1024, 24)
+
+
 def test_weights_in_half_precision_are_computed_in_float32(save, heard, differ):
     encoder = hubert.load(save("contentvec_tiny", "hubert:", half=True), "cpu", layers=12, heads=4)
     assert {p.dtype for p in encoder.network.parameters()} == {torch.float32}

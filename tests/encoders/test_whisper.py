@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from svcnb import encoders
+from svcnb.config import UNITS_DIM
 from svcnb.encoders import EncoderError, whisper
 
 
@@ -72,6 +73,13 @@ def test_a_file_that_does_not_fit_is_refused_in_a_sentence(saved, change, messag
     with pytest.raises(EncoderError, match=message) as error:
         whisper.load(changed(saved, change), "cpu")
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("name", "size"), [("whisper-ppg", "medium"), ("whisper-ppg-large", "large_v2")])
+def test_full_size_names_are_known(layout, hollow, tmp_path, name, size):
+    full = layout(f"whisper_{size}_encoder")
+    torch.save({"dims": full["dims"], "model_state_dict": hollow(full["layout"])}, tmp_path / "full.pt")
+    assert encoders.get(name, tmp_path / "full.pt", "cpu").dim == UNITS_DIM[name]
 
 
 def test_the_wrong_family_member_is_refused_by_its_dims(saved):
