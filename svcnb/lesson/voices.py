@@ -35,14 +35,18 @@ class Singer:
 SINGERS = {
     singer.name: singer
     for singer in [
-        Singer("bruno", -12, 0.87, (0.94, 1.02, 0.99, 0.93, 0.94), 0.66, 7000, 0.014, 0.80, 4900,
-               vibrato=(5.2, 45, 0.30), seed=33),
-        Singer("tomas", -7, 1.07, (0.98, 1.05, 0.99, 0.96, 0.93), 0.43, 3500, 0.013, 0.84, 6200,
-               vibrato=(6.3, 30, 0.45), glide=6, seed=18),
-        Singer("clara", 0, 1.14, (0.93, 0.95, 0.93, 1.07, 1.02), 0.83, 2900, 0.015, 1.28, 4100, jitter=0.003,
-               vibrato=(5.8, 60, 0.22), seed=19),
-        Singer("mina", 4, 1.30, (0.98, 1.01, 1.04, 0.96, 0.96), 0.46, 3400, 0.010, 0.83, 4300, jitter=0.003,
-               vibrato=(5.0, 15, 0.60), seed=52),
+        Singer("bruno", -14, 0.96, (0.88, 0.95, 1.00, 1.00, 0.97), 0.64, 6800, 0.024, 1.16, 4100, 0.22,
+               0.004, 0.038, 0.043, vibrato=(5.4, 45, 0.37), scoop=1.2, glide=5.0, seed=308482583),
+        Singer("emil", -7, 0.82, (0.88, 1.08, 0.98, 1.11, 1.12), 0.40, 4400, 0.006, 0.92, 6400, 0.16,
+               0.006, 0.060, 0.025, vibrato=(6.2, 50, 0.28), scoop=0.9, glide=5.7, seed=336855866),
+        Singer("tomas", -6, 1.17, (0.92, 1.07, 1.00, 1.04, 1.03), 0.58, 4900, 0.012, 1.27, 6300, 0.40,
+               0.002, 0.027, 0.041, vibrato=(6.0, 31, 0.38), scoop=1.2, glide=3.6, seed=725046266),
+        Singer("clara", -2, 1.03, (1.04, 1.01, 1.00, 0.99, 0.96), 0.40, 5000, 0.005, 1.13, 5600, 0.00,
+               0.005, 0.026, 0.045, vibrato=(5.5, 33, 0.50), scoop=0.4, glide=6.7, seed=289523985),
+        Singer("vera", 2, 1.07, (0.95, 1.02, 0.95, 1.12, 1.12), 0.85, 2500, 0.011, 1.15, 4900, 0.40,
+               0.004, 0.067, 0.039, vibrato=(5.0, 20, 0.57), scoop=0.6, glide=5.9, seed=771848013),
+        Singer("mina", 5, 1.21, (1.03, 1.08, 1.07, 1.08, 1.09), 0.42, 3300, 0.011, 0.88, 6400, 0.00,
+               0.004, 0.021, 0.032, vibrato=(6.3, 60, 0.45), scoop=0.4, glide=6.2, seed=518252509),
     ]
 }  # fmt: skip
 
@@ -58,8 +62,8 @@ def random_singer(rng: np.random.Generator, name: str = "anyone") -> Singer:
     return Singer(
         name, int(np.clip(round(height), -15, 6)), tract, tuple(shift.tolist()), rng.uniform(0.4, 0.85),
         tilt=rng.uniform(2500, 7500), breath=0.005 * 8 ** rng.uniform(), width=rng.uniform(0.8, 1.35),
-        dip=rng.uniform(3900, 6400), nasal=rng.choice([0, rng.uniform(0, 0.4)]), jitter=0.002 * 4 ** rng.uniform(),
-        shimmer=0.02 * 4 ** rng.uniform(), habit=rng.uniform(0.02, 0.06),
+        dip=rng.uniform(3900, 6400), nasal=max(0, rng.uniform(-0.4, 0.4)),
+        jitter=0.002 * 4 ** rng.uniform(), shimmer=0.02 * 4 ** rng.uniform(), habit=rng.uniform(0.02, 0.06),
         vibrato=(rng.uniform(4.8, 6.6), rng.uniform(10, 65), rng.uniform(0.2, 0.6)), scoop=rng.uniform(0.2, 1.4),
         glide=rng.uniform(3.5, 7), seed=int(rng.integers(1, 1 << 30)),
     )  # fmt: skip
