@@ -1,8 +1,240 @@
 """Model files: our own safetensors, which carry their config, and the original's .pth, in and out.
 
+An own file holds each learnt tensor once, under its last name, and the config as JSON in its metadata, so that the file
+alone rebuilds the model. An original file is a pickled dictionary of `model`, `iteration`, `optimizer` and
+`learning_rate`, with a config.json beside it.
+
 Notebook: 06_mixing_export
 """
 
-from svcnb.unpickle import CheckpointError, Inert, read_torch
+import json
+import logging
+import re
+from pathlib import Path
 
-__all__ = ["CheckpointError", "Inert", "read_torch"]
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import nn
+
+from svcnb.config import Config
+from svcnb.files import whole_file, write_whole
+from svcnb.models.sovits import Sovits
+from svcnb.unpickle import CheckpointError, Inert, read_torch
+from svcnb.weights import Misfit, fit, is_constant, settings_behind, shared_names
+
+__all__ = [
+    "CheckpointError", "Inert", "clean", "compress", "latest", "load_base", "load_sovits", "read_torch",
+    "save_discriminator", "save_original", "save_sovits",
+]  # fmt: skip
+log = logging.getLogger(__name__)
+
+FORMAT = 1  # of our own files; a change that older versions would misread raises it
+_TRAINING_ONLY = "enc_q."  # the posterior encoder, which conversion does without
+
+
+def load_sovits(path: str | Path, config: Config | str | Path | None = None, forgiving=False) -> tuple[Sovits, Config]:
+    """A model ready for conversion, in float32 on the CPU, and its config.
+
+    path: own .safetensors, or the original's .pth with a config (default: the config.json beside it). The posterior
+    encoder may be missing, as it is in files for release. forgiving: load what fits whatever else does not, as the
+    original does, and log the rest as a warning. Raises CheckpointError naming the first part that does not fit and the
+    settings behind it, ConfigError, FileNotFoundError.
+    """
+    path = Path(path)
+    stored, metadata = _read(path)
+    config = _config(path, metadata, config)
+    model = _build(path, config)
+    misfit = fit(model, stored)
+    if not forgiving:
+        _refuse(path, misfit, may_lack=(_TRAINING_ONLY,), may_spare=(_TRAINING_ONLY, "f0_decoder."))
+        _refuse_broken(path, model)
+    _warn(path, misfit.kept if forgiving else {}, misfit.unused)
+    return model, config
+
+
+def load_base(path: str | Path, model: nn.Module) -> list[str]:
+    """Start a model (or discriminator) from a trained one of either format, perhaps of other speakers.
+
+    The speaker embedding, loudness embedding, pitch decoder and posterior encoder keep their values where the file has
+    none that fit; their keys are returned. Raises CheckpointError when anything else does not fit.
+    """
+    path = Path(path)
+    misfit = fit(model, _read(path)[0])
+    _refuse(path, misfit, may_lack=("emb_g.", "emb_vol.", "f0_decoder.", _TRAINING_ONLY), may_spare=("",))
+    _warn(path, misfit.kept, misfit.unused)
+    return list(misfit.kept)
+
+
+def save_sovits(path: str | Path, model: Sovits, config: Config, half: bool = False) -> None:
+    """Write our own file, whole or not at all. half: as float16, half the size. Raises OSError, CheckpointError."""
+    _save(path, "sovits", model, config, torch.float16 if half else torch.float32)
+
+
+def save_discriminator(path: str | Path, model: nn.Module, config: Config) -> None:
+    """Write the critics that were trained with a model, for going on from there. Raises OSError."""
+    _save(path, "discriminator", model, config, torch.float32)
+
+
+def save_original(path: str | Path, model: nn.Module, config: Config, optimizer=None, iteration: int = 0) -> None:
+    """Write a model or discriminator as the original's .pth, which its own tools open; config.json is written apart.
+
+    optimizer: an AdamW over `model.parameters()`; without it training begins with fresh moments. iteration: epochs
+    trained. Raises OSError, CheckpointError.
+    """
+    _refuse_folded(model)
+    train = config.train
+    if optimizer is None:
+        optimizer = torch.optim.AdamW(model.parameters(), train.learning_rate, train.betas, train.eps)
+    state = {key: tensor.detach().cpu() for key, tensor in model.state_dict().items()}
+    _save_pth(path, state, optimizer.state_dict(), iteration, train.learning_rate)
+
+
+def compress(source: str | Path, target: str | Path, half: bool = False) -> None:
+    """Copy a model without what only training needs, in the format it has; half: as float16.
+
+    Raises CheckpointError, OSError.
+    """
+    source, target = Path(source), Path(target)
+    if source.suffix != target.suffix:
+        raise CheckpointError(f"{target} should end in {source.suffix or 'nothing'}, as {source} does.")
+    stored, metadata = _read(source)
+    state = {key: tensor for key, tensor in stored.items() if not key.startswith(_TRAINING_ONLY)}
+    if half:
+        state = {key: tensor.half() if tensor.is_floating_point() else tensor for key, tensor in state.items()}
+    if source.suffix == ".safetensors":
+        write_whole(target, save(state, metadata))
+    else:
+        _save_pth(target, state, _without_moments(metadata.get("optimizer")), 0, 0.0001)
+
+
+def latest(folder: str | Path, prefix: str = "G_") -> Path | None:
+    """The file of the most steps among G_800.pth, G_1600.safetensors, …; None where there is none."""
+    return max(_numbered(Path(folder), prefix), key=_step, default=None)
+
+
+def clean(folder: str | Path, keep: int, by_time: bool = False) -> None:
+    """Remove all but the newest `keep` of the models G_* and of the critics D_*; base models (step 0) always stay.
+
+    Newest by steps, or by_time as the original does it. keep 0 removes none.
+    """
+    for prefix in ("G_", "D_"):
+        files = [path for path in _numbered(Path(folder), prefix) if _step(path) > 0]
+        files.sort(key=lambda path: path.stat().st_mtime if by_time else _step(path))
+        for path in files[: len(files) - keep] if keep else ():
+            path.unlink()
+
+
+def _numbered(folder: Path, prefix: str) -> list[Path]:
+    return [path for path in folder.glob(f"{prefix}*") if re.fullmatch(r".*_\d+\.(pth|safetensors)", path.name)]
+
+
+def _step(path: Path) -> int:
+    return int(path.stem.rsplit("_", 1)[1])
+
+
+def _read(path: Path) -> tuple[dict[str, torch.Tensor], dict]:
+    """The tensors of a file of either format, and all else that it holds."""
+    if not path.is_file():
+        raise CheckpointError(f"There is no file {path}.")
+    if path.suffix == ".safetensors":
+        return _read_own(path)
+    content = read_torch(path)
+    if not isinstance(content, dict) or not isinstance(content.get("model"), dict):
+        raise CheckpointError(f"{path} is not a model of so-vits-svc: it has no part called 'model'.")
+    weights = content.pop("model")
+    return {key: value for key, value in weights.items() if isinstance(value, torch.Tensor)}, content
+
+
+def _read_own(path: Path) -> tuple[dict[str, torch.Tensor], dict]:
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            stored = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise CheckpointError(f"{path} is cut short or no safetensors file ({error}).") from None
+    if not re.fullmatch(r"\d{1,9}", metadata.get("format", "")):
+        raise CheckpointError(f"{path} was not written by svcnb: it does not say how it is laid out.")
+    if int(metadata["format"]) > FORMAT:
+        raise CheckpointError(f"{path} was written by a newer svcnb; update this one to open it.")
+    return stored, metadata
+
+
+def _config(path: Path, metadata: dict, config: Config | str | Path | None) -> Config:
+    """The config given, else the one in an own file, else the one beside an original file."""
+    if isinstance(config, Config):
+        return config
+    if config is None and path.suffix == ".safetensors":
+        if metadata.get("kind") != "sovits":
+            raise CheckpointError(f"{path} holds a {metadata.get('kind', 'part')}, not a voice model.")
+        try:
+            return Config.parse(json.loads(metadata["config"]), f"the config in {path}")
+        except (KeyError, json.JSONDecodeError):
+            raise CheckpointError(f"{path} holds no readable config; give the path of one.") from None
+    config = path.with_name("config.json") if config is None else Path(config)
+    if not config.is_file():
+        raise CheckpointError(f"{path} needs the config.json that was made with it, and {config} is not there.")
+    return Config.load(config)
+
+
+def _build(path: Path, config: Config) -> Sovits:
+    try:
+        return Sovits(config).eval()
+    except Exception as error:  # sizes that contradict each other fail in many ways
+        raise CheckpointError(f"No network can be built from the config of {path} ({error}).") from error
+
+
+def _refuse(path: Path, misfit: Misfit, may_lack: tuple[str, ...], may_spare: tuple[str, ...]) -> None:
+    """Raise for the first part that the network needs and the file has not, or the other way round."""
+    if not misfit.taken:
+        raise CheckpointError(f"{path} fits no part of this network: a model is G_…, its discriminator is D_….")
+    for key, why in misfit.kept.items():
+        if not key.startswith(may_lack):
+            raise CheckpointError(f"{key} of {path} {why}: set {settings_behind(key)} as when it was trained.")
+    for key in misfit.unused:
+        if not key.startswith(may_spare):
+            raise CheckpointError(f"{path} has {key}, which the config leaves out: see {settings_behind(key)}.")
+
+
+def _refuse_broken(path: Path, model: nn.Module) -> None:
+    for key, tensor in model.state_dict().items():
+        if not tensor.isfinite().all():
+            raise CheckpointError(f"{key} of {path} has values that are no numbers; take an earlier checkpoint.")
+
+
+def _refuse_folded(model: nn.Module) -> None:
+    if "dec.conv_pre.weight" in model.state_dict():
+        raise CheckpointError("This model's weights were folded for conversion; save the model as it was loaded.")
+
+
+def _warn(path: Path, kept: dict[str, str], unused: list[str]) -> None:
+    if kept:
+        log.warning("%s: %d parts keep the values they had: %s", path, len(kept), ", ".join(kept))
+    if unused:
+        log.warning("%s: %d parts have no use here: %s", path, len(unused), ", ".join(unused))
+
+
+def _save(path: str | Path, kind: str, model: nn.Module, config: Config, dtype: torch.dtype) -> None:
+    _refuse_folded(model)
+    names = shared_names(model)
+    state = {
+        key: tensor.detach().to("cpu", dtype if tensor.is_floating_point() else tensor.dtype).contiguous()
+        for key, tensor in model.state_dict().items()
+        if not is_constant(key) and names.get(key, [key])[-1] == key
+    }
+    metadata = {"format": str(FORMAT), "kind": kind, "config": json.dumps(config.tree(), ensure_ascii=False)}
+    write_whole(path, save(state, metadata))
+
+
+def _save_pth(path: str | Path, state: dict, optimizer: dict | None, iteration: int, learning_rate: float) -> None:
+    content = {"model": state, "iteration": iteration, "optimizer": optimizer, "learning_rate": learning_rate}
+    with whole_file(path) as part:
+        torch.save(content, part)
+
+
+def _without_moments(optimizer: object) -> dict | None:
+    """An optimiser's state as before its first step."""
+    if not isinstance(optimizer, dict):
+        return None
+    settings = lambda group: {key: value for key, value in group.items() if key != "initial_lr"}
+    return {"state": {}, "param_groups": [settings(group) for group in optimizer.get("param_groups", [])]}
