@@ -121,7 +121,7 @@ def clean(folder: str | Path, keep: int, by_time: bool = False) -> None:
     for prefix in ("G_", "D_"):
         files = [path for path in _numbered(Path(folder), prefix) if _step(path) > 0]
         files.sort(key=lambda path: path.stat().st_mtime if by_time else _step(path))
-        for path in files[: len(files) - keep] if keep else ():
+        for path in files[: max(0, len(files) - keep)] if keep else ():
             path.unlink()
 
 

@@ -78,7 +78,12 @@ def test_pitch_augmentation_moves_pitch_and_sound_together(golden_data, tmp_path
     f0, t = 441.0, np.arange(frames * hop) / 44100
     clip = data.clips[0]
     audio.save(clip, 0.5 * np.sin(2 * np.pi * f0 * t).astype(np.float32), 44100)
-    features = {"units": np.zeros((400, 3)), "f0": np.full(frames, f0), "uv": np.ones(frames), "volume": np.ones(frames)}
+    features = {
+        "units": np.zeros((400, 3)),
+        "f0": np.full(frames, f0),
+        "uv": np.ones(frames),
+        "volume": np.ones(frames),
+    }
     save_file({k: v.astype(np.float32) for k, v in features.items()}, features_path(clip))
     data.config.train.pitch_aug = 12.0
     shifted = {round(data[0, str(key)].f0[0].item(), 2) for key in range(5)}

@@ -1,1 +1,6 @@
-"""Training: the So-VITS GAN (`train_sovits`)."""
+"""Training a voice: `for step in train_sovits("work"): ...`."""
+
+from svcnb.training.loop import Step
+from svcnb.training.sovits import train_sovits
+
+__all__ = ["Step", "train_sovits"]

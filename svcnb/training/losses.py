@@ -48,5 +48,6 @@ def multi_resolution_loss(audio: torch.Tensor, target: torch.Tensor) -> torch.Te
     total = 0.0
     for window, hop in RESOLUTIONS:
         y, t = spectrogram(audio, window, hop, window), spectrogram(target, window, hop, window)
-        total = total + (t - y).norm() / t.norm().clamp(min=1e-3) + (t.log() - y.log()).abs().mean()
+        convergence = (t - y).flatten(1).norm(dim=1) / t.flatten(1).norm(dim=1).clamp(min=1e-3)
+        total = total + convergence.mean() + (t.log() - y.log()).abs().mean()
     return total / len(RESOLUTIONS)

@@ -260,7 +260,7 @@ def evaluate(model: Sovits, data: SovitsDataset, device, most: int = 3) -> tuple
         batch = collate([data.item(index, random.Random(0))]).to(device)
         generator = torch.Generator().manual_seed(index)
         audio, _ = model.infer(batch.units, batch.f0, batch.uv, batch.speaker, volume=batch.volume, generator=generator)
-        sounds[clip.stem] = audio[0, 0].float().cpu().numpy()
+        sounds[f"{clip.parent.name}/{clip.stem}"] = audio[0, 0].float().cpu().numpy()
         mels = [training_mel(x.float().squeeze(1), data.config.data) for x in (audio, batch.wav)]
         distances.append((mels[0] - mels[1]).abs().mean().item())
     return sounds, {"mel": float(np.mean(distances))} if distances else {}
