@@ -13,7 +13,7 @@ FILES = sorted((ROOT / "svcnb").rglob("*.py"))
 FLOORS = [  # a room imports from its own floor and from those below
     {"config", "files", "unpickle", "weights"},
     {"audio", "spectral", "slicer", "stream", "registry", "encoders", "f0", "lesson"},  # these know no model
-    {"models"},  # torch, and nothing of ours
+    {"models", "weights"},  # torch, and nothing of ours
     {"checkpoint", "dataset", "prepare", "retrieval", "mixing", "evaluate"},
     {"training", "convert", "export"},
     {"plots", "widgets", "notebook", "cli", "demo", "doctor", "__main__"},  # the roof
