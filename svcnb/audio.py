@@ -55,11 +55,13 @@ def open_sound(path: str | Path) -> soundfile.SoundFile:
         raise AudioError(f"There is no file {path}.")
     if path.stat().st_size == 0:
         raise AudioError(f"{path} is an empty file; copy or record it again.")
-    _refuse_cut_wav(path)
     try:
+        _refuse_cut_wav(path)
         return soundfile.SoundFile(path)
     except soundfile.LibsndfileError as error:
         return soundfile.SoundFile(_through_ffmpeg(path, error))
+    except OSError as error:
+        raise AudioError(f"{path} could not be read: {error.strerror or error}.") from None
 
 
 def read_next(file: soundfile.SoundFile, samples: int, path: str | Path) -> np.ndarray:

@@ -1,0 +1,72 @@
+"""A function over many tasks, here or in several processes; results come as they are ready.
+
+Notebook: 01_data
+"""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar
+
+import torch
+
+T, R = TypeVar("T"), TypeVar("R")
+MOST = 8  # processes that are chosen, each of which loads its own encoder
+ENOUGH = 16  # tasks that are worth starting another process for
+
+
+class Workers:
+    """Processes that are started when there is work for them; `with` ends them, without waiting for open tasks."""
+
+    def __init__(self, processes: int | None = None):
+        if processes is not None and processes < 1:
+            raise ValueError(f"There must be at least one process, not {processes}.")
+        self.processes, self.pool = processes, None
+
+    def __enter__(self) -> "Workers":
+        return self
+
+    def __exit__(self, *_) -> None:
+        if self.pool:
+            self.pool.shutdown(wait=True, cancel_futures=True)
+
+    def run(self, function: Callable[[T], R], tasks: list[T]) -> Iterator[tuple[T, R]]:
+        """Pairs of task and result, in the order of their ending. What `function` raises is raised here."""
+        if self._wanted(len(tasks)) == 1:
+            yield from ((task, function(task)) for task in tasks)
+            return
+        try:
+            pool = self._started()
+            futures = {pool.submit(function, task): task for task in tasks}
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        except BrokenProcessPool:
+            raise RuntimeError(
+                "A worker process died: memory may be short, or this is a script without "
+                '`if __name__ == "__main__":`. Run again with processes=1; what is done is kept.'
+            ) from None
+
+    def _wanted(self, tasks: int) -> int:
+        if self.processes is not None:
+            return min(self.processes, max(tasks, 1))
+        return max(1, min(_cores(), MOST, tasks // ENOUGH))
+
+    def _started(self) -> ProcessPoolExecutor:
+        if self.pool is None:
+            processes = self.processes or min(_cores(), MOST)
+            context = multiprocessing.get_context("spawn")  # a forked process cannot use a GPU
+            threads = max(1, _cores() // processes)
+            self.pool = ProcessPoolExecutor(processes, context, initializer=_begin, initargs=(threads,))
+        return self.pool
+
+
+def _begin(threads: int) -> None:
+    torch.set_num_threads(threads)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interruption is for the main process, which ends the others
+
+
+def _cores() -> int:
+    return os.cpu_count() or 1
