@@ -61,16 +61,12 @@ def download(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         for url in urls:
-            try:
-                _fetch(url, part, wanted, progress)
-                _verify(part, wanted)
+            if reason := _complete(url, part, wanted, progress):
+                reasons.append(f"{_host(url)}: {reason}")
+            else:
                 os.replace(part, path)
                 _drop(part)
                 return path
-            except (_Broken, _Wrong) as error:
-                reasons.append(f"{_host(url)}: {error}")
-                if isinstance(error, _Wrong):
-                    _drop(part)
     except OSError as error:
         advice = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
         raise DownloadError(f"{path} can not be written: {advice}") from None
@@ -96,6 +92,22 @@ def extract(archive: str | Path, members: dict[str, Path]) -> None:
                 os.replace(part, path)
     except zipfile.BadZipFile:
         raise DownloadError(f"{archive} is no zip archive") from None
+
+
+def _complete(url: str, part: Path, wanted: _Wanted, progress: Progress | None) -> str:
+    """Complete and verify a partial file; returns why that failed, if it did."""
+    while True:
+        resumed = _size(part) > 0
+        try:
+            _fetch(url, part, wanted, progress)
+            _verify(part, wanted)
+            return ""
+        except _Broken as error:
+            return str(error)
+        except _Wrong as error:
+            _drop(part)
+            if not resumed:  # else what was there before may be to blame: once more from the beginning
+                return str(error)
 
 
 def _fetch(url: str, part: Path, wanted: _Wanted, progress: Progress | None) -> None:

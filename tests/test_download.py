@@ -185,10 +185,9 @@ def test_a_file_that_has_changed_meanwhile_is_not_patched_together(server, url, 
 
 
 def test_a_wrong_part_is_dropped_and_the_file_fetched_anew(url, tmp_path):
-    (tmp_path / "file.part").write_bytes(b"x" * 1000)
-    assert download([url("good"), url("good")], tmp_path / "file", SHA256).read_bytes() == CONTENT
-    (tmp_path / "file.part").write_bytes(CONTENT + b"x")
-    assert download([url("good"), url("good")], tmp_path / "file", SHA256).read_bytes() == CONTENT
+    for kind, there in (("good", b"x" * 1000), ("good", CONTENT + b"x"), ("other_part", CONTENT[:1000])):
+        (tmp_path / "file.part").write_bytes(there)
+        assert download([url(kind)], tmp_path / "file", SHA256).read_bytes() == CONTENT
 
 
 def test_a_server_that_can_not_resume_sends_all_again(url, tmp_path):
@@ -206,7 +205,6 @@ def test_redirects_are_followed(url, tmp_path):
         ("other_content", "checksum differs"),
         ("other_length", "has 5 bytes, not 10240000"),
         ("web_page", "a web page came"),
-        ("other_part", "another part of the file"),
         ("empty", "ended after 0 of"),
         ("missing", "404"),
         ("circles", "302"),
@@ -215,8 +213,6 @@ def test_redirects_are_followed(url, tmp_path):
 )
 def test_a_lie_keeps_nothing_and_the_next_source_is_asked(url, tmp_path, kind, reason):
     target = tmp_path / "file"
-    if kind == "other_part":
-        (tmp_path / "file.part").write_bytes(CONTENT[:1000])
     with pytest.raises(DownloadError, match=reason):
         download([url(kind)], target, SHA256, len(CONTENT))
     assert not target.exists()
