@@ -28,7 +28,7 @@ _STORAGES = {
     "ShortStorage": torch.int16, "CharStorage": torch.int8, "ByteStorage": torch.uint8, "BoolStorage": torch.bool,
     "UntypedStorage": torch.uint8,
 }  # fmt: skip
-_TYPES = ("dict", "list", "tuple", "str", "int", "float", "bool", "bytes", "object")  # named in settings as types
+_TYPES = ("dict", "list", "tuple", "str", "int", "float", "bool", "object")  # named in settings as types
 _TOOLKITS = ("fairseq", "omegaconf", "typing", "enum", "pathlib")
 _FAISS = re.compile(r"faiss(\.swigfaiss\w*)?\.Index\w+")
 
@@ -284,6 +284,8 @@ _ALLOWED = {
     **{f"{module}.{name}": type(name, (Inert,), {}) for module in ("builtins", "__builtin__") for name in _TYPES},
     **{f"{module}.{name}": lambda items=(): set(_flat(items)) for module in ("builtins", "__builtin__")
        for name in ("set", "frozenset")},
+    "builtins.bytes": lambda: b"",  # how older pickles say it
+    "__builtin__.bytes": lambda: b"",
     "collections.OrderedDict": _dict,
     "collections.defaultdict": lambda *_: {},
     "torch._utils._rebuild_tensor": _tensor,
