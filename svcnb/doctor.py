@@ -37,7 +37,7 @@ class Row:
 
 
 def examine(folder: str | Path = ".") -> list[Row]:
-    """Look at Python, torch, audio formats, predictors, encoders, the lesson voice and the disk under `folder`."""
+    """Look at Python, torch, sound files, predictors, the lesson voice, downloads, extras, and the disk of `folder`."""
     return [*_python(), *_torch(), *_audio(), *_predictors(), *_models(), *_extras(), _disk(folder)]
 
 
@@ -129,10 +129,13 @@ def _extras() -> Iterator[Row]:
 
 
 def _models() -> Iterator[Row]:
-    from .lesson import voice_path
+    from . import lesson, registry
 
-    voice = voice_path()
-    yield Row("lesson voice", voice.is_file(), voice.name, "the file belongs to the package: install svcnb anew")
+    for name, path in (("lesson voice", lesson.voice_path()), ("lesson encoder", lesson.encoder_path())):
+        yield Row(name, path.is_file(), path.name, "the file is missing, though it belongs to svcnb: install it anew")
+    here = [name for name in registry.TABLE if registry.here(name)]
+    found = f"{len(here)} of {len(registry.TABLE)} in {registry.home()}{': ' if here else ''}{', '.join(here)}"
+    yield Row("downloads", True if here else None, found, "each is fetched when it is first needed")
 
 
 def _disk(folder: str | Path) -> Row:
