@@ -242,10 +242,10 @@ class _FaissIndex(Inert):
     """A faiss index until its bytes come."""
 
 
-# faiss's file of cells of vectors: kind, width, vectors, two unused, trained, metric, cells, cells to search; then the
-# centroids in a flat index of the same header and the count of their numbers
+# A faiss file of cells of vectors: kind, width, vectors, two unused, trained, metric, cells, cells to search; then the
+# centroids as a flat index of the same header and the count of their numbers.
 _IVF_HEADER = struct.Struct("<4siqqq?iqq4siqqq?iq")
-_IVF_LISTS = struct.Struct("<9x4sqq4sq")  # after the centroids: no direct map, kind, cells, bytes a vector, form, sizes
+_IVF_LISTS = struct.Struct("<9s4sqq4sq")  # after the centroids: no direct map, kind, cells, bytes a vector, form, sizes
 
 
 def _faiss_index(data: bytes) -> Any:
@@ -253,16 +253,18 @@ def _faiss_index(data: bytes) -> Any:
 
     faiss believes what it reads: other kinds open files that they name, and a wrong count takes all the memory.
     """
-    kind, dim, total, _, _, _, metric, cells, _, flat, flat_dim, *_, numbers = _IVF_HEADER.unpack_from(data)
-    if (kind, flat, metric, flat_dim, numbers) != (b"IwFl", b"IxF2", 1, dim, cells * dim) or dim < 1:
+    *cells_of, cells, _, flat, flat_dim, centroids, _, _, _, flat_metric, numbers = _IVF_HEADER.unpack_from(data)
+    kind, dim, total, _, _, _, metric = cells_of
+    plain = (kind, flat, metric, flat_metric) == (b"IwFl", b"IxF2", 1, 1)
+    if not plain or dim < 1 or (flat_dim, centroids, numbers) != (dim, cells, cells * dim):
         raise _Refused("holds a faiss index of another kind than cells of plain vectors")
     lists = _IVF_HEADER.size + 4 * numbers
-    held, held_cells, width, form, count = _IVF_LISTS.unpack_from(data, lists)
+    no_map, held, held_cells, width, form, count = _IVF_LISTS.unpack_from(data, lists)
     sizes = np.frombuffer(data, "<i8", count, lists + _IVF_LISTS.size).tolist()
     filled = dict(enumerate(sizes)) if form == b"full" else dict(zip(sizes[::2], sizes[1::2], strict=True))
     sound = all(0 <= cell < cells and size >= 0 for cell, size in filled.items()) and sum(filled.values()) == total
     sound &= lists + _IVF_LISTS.size + 8 * count + total * (width + 8) == len(data)
-    if (held, held_cells, width) != (b"ilar", cells, 4 * dim) or not sound:
+    if (no_map, held, held_cells, width) != (bytes(9), b"ilar", cells, 4 * dim) or not sound:
         raise _Refused("holds a faiss index whose sizes do not add up")
     import faiss
 

@@ -342,6 +342,8 @@ def test_older_files_that_promise_more_than_they_hold(path):
     ("old", "new"),
     [
         (b"ilar", b"ilod"),  # lists in a file that it names
+        (bytes(9) + b"ilar", b"\1" + bytes(8) + b"ilar"),
+        (b"IxF2" + struct.pack("<iq", 6, 5), b"IxF2" + struct.pack("<iq", 6, 6)),
         (b"IwFl", b"IwPQ"),
         (struct.pack("<qq", 5, 1), struct.pack("<qq", 2**40, 1)),  # cells
         (struct.pack("<i", 6), struct.pack("<i", 0)),  # width
