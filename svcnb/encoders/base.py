@@ -24,7 +24,8 @@ class EncoderError(ValueError):
 class Encoder:
     """A speech encoder: a family says how a batch of sounds is encoded; windows and checks are the same for all.
 
-    name, dim: what it is called, and how many values a frame of its units has.
+    name, dim: what it is called, and how many values a frame of its units has. half: compute in half precision, as a GPU
+    does unless this is set to False.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Encoder:
     def __init__(self, dim: int, device: str = "auto"):
         self.dim = dim
         self.device = pick_device(device)
+        self.half = self.device.type == "cuda"
 
     def encode(self, wavs: list[torch.Tensor], survey: Any = None) -> list[torch.Tensor]:
         """Encode sounds (N,) on the device into units (T, D); survey: what `survey` found out about the whole."""
@@ -96,8 +98,7 @@ class Encoder:
         return wav
 
     def _encode(self, wavs: list[torch.Tensor], survey: Any = None) -> list[torch.Tensor]:
-        half = self.device.type == "cuda"
-        with torch.autocast("cuda", torch.float16, enabled=half):
+        with torch.autocast(self.device.type, torch.float16, enabled=self.half):
             return [units.float().cpu() for units in self.encode(wavs, survey)]
 
 

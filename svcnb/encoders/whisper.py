@@ -48,7 +48,9 @@ class Whisper(Encoder):
         self.network = network.to(self.device)
 
     def encode(self, wavs: list[torch.Tensor], survey: Any = None) -> list[torch.Tensor]:
-        hidden = self.network(torch.stack([log_mel(wav) for wav in wavs])).last_hidden_state
+        with torch.autocast(self.device.type, enabled=False):  # quiet bands would vanish in half precision
+            mels = torch.stack([log_mel(wav) for wav in wavs])
+        hidden = self.network(mels).last_hidden_state
         return [units[: self.frames(len(wav))] for units, wav in zip(hidden, wavs, strict=True)]
 
 
@@ -69,7 +71,6 @@ def load(path: str | Path, device: str = "auto") -> Whisper:
     return Whisper(build(lambda: WhisperEncoder(config), weights, path), device)
 
 
-@torch.autocast("cuda", enabled=False)  # quiet bands vanish in half precision
 def log_mel(wav: torch.Tensor) -> torch.Tensor:
     """Whisper's log mel spectrogram (80, 3000) of a sound (N,) at 16 kHz, padded or cut to 30 s."""
     length = SECONDS * RATE

@@ -1,5 +1,7 @@
 """HuBERT units against the original's: ContentVec and Chinese HuBERT, tiny and full size."""
 
+import argparse
+
 import pytest
 import torch
 
@@ -17,7 +19,8 @@ def save(layout, fill, tmp_path_factory):
         state = fill(prefix, layout(name)["layout"])
         change(state)
         path = folder / f"{name}.pt"
-        torch.save({"args": None, "model": {k: v.half() if half else v for k, v in state.items()}}, path)
+        model = {k: v.half() if half else v for k, v in state.items()}
+        torch.save({"args": argparse.Namespace(arch="hubert"), "model": model, "optimizer_history": [{}]}, path)
         return path
 
     return write
@@ -63,6 +66,18 @@ def test_weights_in_half_precision_are_computed_in_float32(save, heard, differ):
     encoder = hubert.load(save("contentvec_tiny", "hubert:", half=True), "cpu", layers=12, heads=4)
     assert {p.dtype for p in encoder.network.parameters()} == {torch.float32}
     assert differ(encoder.units(heard), "contentvec_tiny_l12") < 2e-2
+
+
+@pytest.mark.parametrize(("name", "prefix"), [("contentvec_tiny", "hubert:"), ("cnhubert_tiny", "cnhubert:")])
+def test_computing_in_half_precision_changes_little(save, heard, name, prefix):
+    """What a GPU does by default, in the CPU's version of it."""
+    encoder = hubert.load(save(name, prefix), "cpu", heads=4)
+    assert not encoder.half
+    units = encoder.units(heard)
+    encoder.half = True
+    halved = encoder.units(heard)
+    assert halved.dtype == torch.float32
+    assert 0 < (halved - units).abs().max() < 0.02
 
 
 def test_units_can_be_trained_on(save, heard):
