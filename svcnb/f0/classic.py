@@ -4,7 +4,7 @@ Notebook: 02_features
 """
 
 import sys
-from abc import abstractmethod
+from collections.abc import Callable
 from importlib.metadata import version
 from types import ModuleType, SimpleNamespace
 
@@ -31,7 +31,9 @@ class Praat(Predictor):
         return pitch.selected_array["frequency"], pitch.xs() - reach / self.sample_rate
 
     def track_original(self, wav: np.ndarray, frames: int) -> np.ndarray:
-        return pad_original(self.pitch(wav).selected_array["frequency"], frames)
+        window = 3 / self.f0_min * self.sample_rate
+        found = self.pitch(wav).selected_array["frequency"] if len(wav) > window else np.zeros(0)
+        return pad_original(found, frames)
 
     def pitch(self, wav: np.ndarray):
         return self.sound(wav, self.sample_rate).to_pitch_ac(
@@ -43,43 +45,44 @@ class Praat(Predictor):
 
 
 class World(Predictor):
-    """What dio and harvest share: frames `hop` apart from time 0, refined by WORLD's stonemask."""
+    """What dio and harvest share: frames `hop` apart from time 0, and WORLD's refinement, stonemask."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.world = _pyworld()
 
-    @abstractmethod
-    def coarse(self, wav: np.ndarray, **options) -> tuple[np.ndarray, np.ndarray]:
-        """Pitch before refinement, and its times in s."""
-
-    def track(self, wav: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        wav = wav.astype(np.float64)
+    def run(self, method: Callable, wav: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Pitch in Hz and times in s by one of WORLD's methods."""
         period = 1000 * self.hop / self.sample_rate  # ms
-        hz, times = self.coarse(
-            wav, fs=self.sample_rate, f0_floor=self.f0_min, f0_ceil=self.f0_max, frame_period=period
-        )
-        return self.world.stonemask(wav, hz, times, self.sample_rate), times
+        wav = wav.astype(np.float64)
+        return method(wav, self.sample_rate, f0_floor=self.f0_min, f0_ceil=self.f0_max, frame_period=period)
 
-    def track_original(self, wav: np.ndarray, frames: int) -> np.ndarray:
-        return resize_original(self.track(wav)[0], frames)
+    def refine(self, wav: np.ndarray, hz: np.ndarray, times: np.ndarray) -> np.ndarray:
+        return self.world.stonemask(wav.astype(np.float64), hz, times, self.sample_rate)
 
 
 class Dio(World):
     """dio: the most regular of the zero crossings after low-pass filters; fast, needs clean audio."""
 
-    def coarse(self, wav: np.ndarray, **options) -> tuple[np.ndarray, np.ndarray]:
-        return self.world.dio(wav, **options)
+    def track(self, wav: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        hz, times = self.run(self.world.dio, wav)
+        return self.refine(wav, hz, times), times
 
     def track_original(self, wav: np.ndarray, frames: int) -> np.ndarray:
         return resize_original(np.round(self.track(wav)[0], 1), frames)
 
 
 class Harvest(World):
-    """harvest: many band-pass filters and a search for what they agree on; slow, finds more."""
+    """harvest: many band-pass filters and a search for what they agree on; slow, finds more.
 
-    def coarse(self, wav: np.ndarray, **options) -> tuple[np.ndarray, np.ndarray]:
-        return self.world.harvest(wav, **options)
+    The original refines it with stonemask, which doubles its error on singing of known pitch; we do not.
+    """
+
+    def track(self, wav: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return self.run(self.world.harvest, wav)
+
+    def track_original(self, wav: np.ndarray, frames: int) -> np.ndarray:
+        return resize_original(self.refine(wav, *self.track(wav)), frames)
 
 
 def _pyworld() -> ModuleType:

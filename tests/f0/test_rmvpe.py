@@ -78,6 +78,18 @@ def test_limits_hold(state, tmp_path, data):
     assert out.voiced.any() and (out.hz[out.voiced] > 98).all() and (out.hz < 302).all()
 
 
+def test_long_recording_in_windows_equals_the_whole(state, tmp_path, data, cents_apart):
+    weights = state("tiny")
+    for key in weights:
+        if "gru.weight" in key:
+            weights[key] *= 0.02  # made weights saturate the gates, so that it would remember the first frame for ever
+    torch.save(weights, tmp_path / "rmvpe.pt")
+    predictor = f0.get("rmvpe", 16000, 160, threshold=0, path=tmp_path / "rmvpe.pt", device="cpu")
+    wav = np.tile(data["audio16k"] / np.float32(32768), 80)  # 72 s: two windows
+    whole = predictor.pitch(torch.from_numpy(wav))
+    assert cents_apart(predictor.track(wav)[0], whole) < 0.5
+
+
 def test_foreign_file_is_refused(state):
     for content in ({"model": {}}, {"weight": torch.zeros(3)}, [1]):
         with pytest.raises(f0.F0Error, match="no RMVPE file"):

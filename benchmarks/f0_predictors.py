@@ -1,0 +1,155 @@
+"""How well and how fast each pitch predictor hears singing whose pitch is known.
+
+    python -m benchmarks.f0_predictors [names …] [--real FOLDER]
+
+Twenty seconds of lesson singers, clean, and with noise, reverb and accompaniment added. Per predictor and condition:
+`cents` median error where it and the truth are voiced; `gross` share of those frames over 50 cents off; `octave` share
+over 600; `V/UV` share of all frames whose voicing is wrong; `right` share of the voiced frames that it calls voiced and
+hits within 50 cents; `s/min` CPU seconds of one thread per minute of audio. `--real` adds recordings without truth:
+distance from the median of all predictors. Writes out/f0_predictors.json.
+"""
+
+import argparse
+import json
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from svcnb import audio, f0
+from svcnb.lesson import RATE, sing
+
+HOP = 512
+PHRASES = [("bruno", "brother"), ("tomas", "joy"), ("clara", "mary"), ("mina", "row")]
+START, LENGTH = 1.0, 5.0  # s of each song
+NOISE_DB, WET_DB, LEAK_DB = -20, -6, -12  # power against the voice
+
+
+def phrases(chosen=PHRASES) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Audio and its pitch per frame, 0 where unvoiced."""
+    result = []
+    first, last = round(START * RATE / HOP), round((START + LENGTH) * RATE / HOP)
+    for singer, song in chosen:
+        wav, truth = sing(singer, song)
+        result.append((wav[first * HOP : last * HOP], np.where(truth.voiced, truth.f0, 0)[first:last]))
+    return result
+
+
+def noise(wav: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """White noise added."""
+    return at_level(rng.standard_normal(len(wav)), wav, NOISE_DB)
+
+
+def reverb(wav: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A room added: noise that decays by 60 dB in 1.2 s, and is darker the later."""
+    seconds = np.arange(int(1.2 * RATE)) / RATE
+    room = rng.standard_normal(len(seconds)) * 10 ** (-3 * seconds / 1.2) * (seconds > 0.015)
+    room = np.convolve(room, np.hanning(9), "same")
+    size = len(wav) + len(room)
+    wet = np.fft.irfft(np.fft.rfft(wav, size) * np.fft.rfft(room, size), size)[: len(wav)]
+    return at_level(wet, wav, WET_DB)
+
+
+def accompaniment(wav: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Plucked chords and a bass added, as a separation leaves behind."""
+    band, beat = np.zeros(len(wav)), int(0.6 * RATE)
+    seconds = np.arange(2 * beat) / RATE
+    for i, start in enumerate(range(0, len(wav), beat)):
+        root = (48, 53, 55, 48)[i % 4]
+        for note in (root - 12, root, root + 4, root + 7, root + 12):
+            hz = 440 * 2 ** ((note - 69) / 12)
+            tone = sum(np.sin(2 * np.pi * h * hz * seconds + rng.uniform(0, 6)) / h for h in range(1, 9))
+            tone = tone * np.exp(-4 * seconds) * np.minimum(seconds / 0.005, 1)
+            band[start : start + len(tone)] += tone[: len(wav) - start]
+    return at_level(band, wav, LEAK_DB)
+
+
+def at_level(added: np.ndarray, wav: np.ndarray, db: float) -> np.ndarray:
+    return wav + added * np.sqrt(np.mean(wav**2) / np.mean(added**2)) * 10 ** (db / 20)
+
+
+CONDITIONS = {"clean": lambda wav, rng: wav, "noise": noise, "reverb": reverb, "accompaniment": accompaniment}
+
+
+def score(found: f0.F0, truth: np.ndarray) -> dict[str, float]:
+    """Figures of one predictor over frames put end to end."""
+    both = found.voiced & (truth > 0)
+    cents = np.abs(1200 * np.log2(found.hz[both] / truth[both]))
+    return {
+        "cents": float(np.median(cents)) if both.any() else float("nan"),
+        "gross": float(np.mean(cents > 50)) if both.any() else float("nan"),
+        "octave": float(np.mean(cents > 600)) if both.any() else float("nan"),
+        "vuv": float(np.mean(found.voiced != (truth > 0))),
+        "right": float(np.sum(cents <= 50) / np.sum(truth > 0)),
+    }
+
+
+def join(parts: list[f0.F0]) -> f0.F0:
+    return f0.F0(np.concatenate([part.hz for part in parts]), np.concatenate([part.voiced for part in parts]))
+
+
+def measure(name: str, clips: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, dict[str, float]]:
+    """Figures per condition, with the predictor's speed over all of them."""
+    predictor = f0.get(name, RATE, HOP, device="cpu")
+    predictor(clips[0][0][:RATE])  # compiles and loads what is loaded on first use
+    truth, results = np.concatenate([truth for _, truth in clips]), {}
+    for condition, spoil in CONDITIONS.items():
+        rng = np.random.default_rng(1)
+        wavs = [spoil(wav, rng).astype(np.float32) for wav, _ in clips]
+        start = time.process_time()
+        found = join([predictor(wav) for wav in wavs])
+        seconds = time.process_time() - start
+        results[condition] = score(found, truth) | {"seconds": seconds / sum(map(len, wavs)) * RATE * 60}
+    return results
+
+
+def real(names: list[str], folder: Path) -> dict[str, dict[str, float]]:
+    """Distance of each predictor from the median of all, on recordings without truth."""
+    wavs = [audio.load(path, RATE)[0][: 8 * RATE] for path in sorted(folder.glob("*/*.flac"))]
+    found = {name: join([predictor(wav) for wav in wavs]) for name in names for predictor in [f0.get(name)]}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # frames where nobody hears a voice
+        median = np.nanmedian([np.where(one.voiced, one.hz, np.nan) for one in found.values()], 0)
+    voiced = np.mean([one.voiced for one in found.values()], 0) > 0.5
+    return {name: score(one, np.where(voiced, median, 0)) for name, one in found.items()}
+
+
+def show(title: str, rows: dict[str, dict[str, float]]) -> None:
+    print(f"\n{title}\n{'':10}{'cents':>8}{'gross %':>9}{'octave %':>10}{'V/UV %':>8}{'right %':>9}{'s/min':>8}")
+    for name, row in rows.items():
+        shares = f"{row['cents']:8.1f}{100 * row['gross']:9.2f}{100 * row['octave']:10.2f}{100 * row['vuv']:8.1f}"
+        shares += f"{100 * row['right']:9.2f}"
+        print(f"{name:10}{shares}{row.get('seconds', float('nan')):8.1f}")
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description="Accuracy and speed of the pitch predictors.")
+    options.add_argument("names", nargs="*", default=[])
+    options.add_argument("--real", type=Path, help="folder with <singer>/*.flac")
+    chosen = options.parse_args()
+    torch.set_num_threads(1)
+    clips, results = phrases(), {}
+    for name in chosen.names or f0.names():
+        try:
+            results[name] = measure(name, clips)
+        except f0.F0Error as error:
+            print(f"{name} is left out: {error}")
+    for condition in CONDITIONS:
+        show(condition, {name: rows[condition] for name, rows in results.items()})
+    mean = lambda rows, key: float(np.mean([row[key] for row in rows.values()]))
+    keys = ("cents", "gross", "octave", "vuv", "right", "seconds")
+    show("mean of the conditions", {name: {key: mean(rows, key) for key in keys} for name, rows in results.items()})
+    report = {"lesson": results}
+    if chosen.real:
+        report["real"] = real(list(results), chosen.real)
+        show(f"{chosen.real}: distance from the median of all", report["real"])
+    out = Path("out/f0_predictors.json")
+    out.parent.mkdir(exist_ok=True)
+    out.write_text(json.dumps(report, indent=2) + "\n")
+    print(f"\nWritten: {out}")
+
+
+if __name__ == "__main__":
+    main()
