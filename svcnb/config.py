@@ -18,6 +18,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 from typing_extensions import Self
 
+from svcnb.files import write_whole
+
 UNITS_DIM = {  # width of each speech encoder's units: the original's thirteen names, then ours
     "vec768l12": 768, "vec256l9": 256, "vec256l9-onnx": 256, "vec256l12-onnx": 256, "vec768l9-onnx": 768,
     "vec768l12-onnx": 768, "hubertsoft": 256, "hubertsoft-onnx": 256, "whisper-ppg": 1024, "whisper-ppg-large": 1280,
@@ -74,7 +76,8 @@ class TrainConfig(Section):
     c_gen: float = 1.0  # weight of the adversarial loss
     c_fm: float = 1.0  # weight of the feature matching loss
     disc_start: int = 0  # first step with a discriminator: reconstruction first
-    loud_source: bool = False  # start with the sine source loud, for small models and short trainings
+    clear_start: bool = False  # start with a loud sine source and quiet latents, for small models and short trainings
+    prior_share: float = 0.0  # share of a batch decoded from the prior, as in conversion, instead of the posterior
     disc_width: float = 1.0  # width of the discriminator's layers; 1 is the original's
     ema_decay: float = 0.0  # averaged generator for conversion; 0 keeps none
     pitch_aug: float = 0.0  # largest random shift of pitch in semitones, formants moving along
@@ -169,7 +172,7 @@ class Config(Tree):
 
     def save(self, path: str | Path) -> None:
         """Write config.json, with the keys that were given or set, unknown ones too."""
-        _write(path, json.dumps(self.tree(), indent=2, ensure_ascii=False) + "\n")
+        write_whole(path, json.dumps(self.tree(), indent=2, ensure_ascii=False) + "\n")
 
     @classmethod
     def preset(cls, name: str = "full", encoder: str = "vec768l12", speakers: list[str] | None = None) -> Self:
@@ -282,7 +285,7 @@ class DiffusionConfig(Tree):
 
     def save(self, path: str | Path) -> None:
         """Write diffusion.yaml, with the keys that were given or set, unknown ones too."""
-        _write(path, yaml.safe_dump(self.tree(), sort_keys=False, allow_unicode=True))
+        write_whole(path, yaml.safe_dump(self.tree(), sort_keys=False, allow_unicode=True))
 
     @classmethod
     def preset(cls, encoder: str = "vec768l12", speakers: list[str] | None = None) -> Self:
@@ -301,14 +304,6 @@ def _read(path: str | Path, parser) -> dict:
         return parser(Path(path).read_text(encoding="utf-8"))
     except (json.JSONDecodeError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not a readable settings file: {error}") from None
-
-
-def _write(path: str | Path, text: str) -> None:
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
 
 
 def _nearest(name: str, valid) -> str:
@@ -369,7 +364,7 @@ _LESSON = deepcopy(_FULL)
 _LESSON["train"].update(
     log_interval=20, eval_interval=200, learning_rate=0.0004, batch_size=8, lr_decay=0.999, segment_size=16384,
     c_stft=10.0, c_mel=30, crop_frames=96, grad_clip=100.0, disc_start=0, disc_width=0.25, ema_decay=0.995,
-    all_in_mem=True, loud_source=True,
+    all_in_mem=True, clear_start=True, prior_share=0.5,
 )  # fmt: skip
 _LESSON["model"].update(
     inter_channels=64, hidden_channels=96, filter_channels=256, n_layers=2, p_dropout=0.0, gin_channels=64,

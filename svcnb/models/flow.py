@@ -88,7 +88,7 @@ class Flow(nn.Module):
         self.wn = wn
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor, g: torch.Tensor, reverse: bool = False) -> torch.Tensor:
-        """x (B, C, T), mask (B, 1, T), speaker g (B, G, 1 or T) to (B, C, T); `reverse` goes from prior to posterior."""
+        """x (B, C, T), mask (B, 1, T), speaker g (B, G, 1 or T) to (B, C, T); `reverse`: prior to posterior."""
         for flow in reversed(self.flows) if reverse else self.flows:
             x = flow(x, mask, g, reverse=reverse)
         return x

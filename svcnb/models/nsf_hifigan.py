@@ -13,7 +13,6 @@ from itertools import pairwise
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from svcnb.models.noise import normal, uniform
 from svcnb.models.norms import Conv1d, ConvTranspose1d
@@ -131,15 +130,3 @@ class Generator(nn.Module):
             x = up(act(x)) + noise_conv(source)
             x = sum(block(x) for block in stage) / self.n_kernels
         return torch.tanh(self.conv_post(self.snake_post(x)))
-
-
-def excite(decoder: Generator) -> None:
-    """Start a small decoder with its sine source loud and clear, so that it sings from the first steps.
-
-    The usual start leaves the source so weak that a short training ignores it and hums at the frame rate instead.
-    """
-    with torch.no_grad():
-        decoder.m_source.l_linear.weight.fill_(1.0)
-        decoder.m_source.l_linear.bias.zero_()
-        for conv in decoder.noise_convs:
-            F.normalize(conv.weight, dim=-1, out=conv.weight)

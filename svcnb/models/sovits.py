@@ -19,6 +19,8 @@ from svcnb.models.noise import normal, uniform
 from svcnb.models.nsf_hifigan import Generator
 from svcnb.models.pitch import BINS, coarse_f0, log_f0, log_f0_to_hz, normalize_log_f0
 
+SINGING_NOISE = 0.4  # share of the prior's noise that conversion keeps
+
 
 class Latent(NamedTuple):
     """A latent and the Gaussian it was drawn from, each (B, C, T)."""
@@ -40,6 +42,23 @@ class TrainOutput(NamedTuple):
     pred_lf0: torch.Tensor | None  # (B, 1, T): predicted pitch, log_f0 scale
     norm_lf0: torch.Tensor | None
     lf0: torch.Tensor | None
+
+
+def clear_start(model: "Sovits") -> None:
+    """Start a small model so that it sings from the first steps: the sine source loud, the latents' noise quiet.
+
+    From the usual start a short training ignores the weak source and hums at the frame rate, and hears nothing of the
+    units through the noise.
+    """
+    with torch.no_grad():
+        model.dec.m_source.l_linear.weight.fill_(2.0)
+        model.dec.m_source.l_linear.bias.zero_()
+        for up in model.dec.ups:  # so that what comes in goes out as loud
+            up.weight_g.mul_((3 * up.stride[0]) ** 0.5)
+        model.dec.conv_post.weight_g.mul_(0.2)
+        model.enc_p.f0_emb.weight.mul_(0.3)  # so that pitch does not drown what is sung
+        for encoder in (model.enc_p, model.enc_q):
+            encoder.proj.bias.chunk(2)[1].fill_(-1.0)
 
 
 def frame_mask(lengths: torch.Tensor, frames: int) -> torch.Tensor:
@@ -124,6 +143,7 @@ class Sovits(nn.Module):
         if (hop := math.prod(model.upsample_rates)) != data.hop_length:
             raise ValueError(f"model.upsample_rates multiply to {hop}, but data.hop_length is {data.hop_length}.")
         self.segment_frames = config.train.segment_size // data.hop_length
+        self.prior_share = config.train.prior_share
         hidden, gin = model.hidden_channels, model.gin_channels
         self.emb_g = nn.Embedding(model.n_speakers, gin)
         self.emb_vol = nn.Linear(1, hidden) if model.vol_embedding else None
@@ -159,16 +179,28 @@ class Sovits(nn.Module):
             pred_lf0 = self.f0_decoder(x, norm_lf0, mask, g)
         prior = self.enc_p(x, mask, coarse_f0(f0), generator=generator)
         posterior = self.enc_q(spec, mask, g, generator)
-        z_p = self.flow(posterior.z, mask, g)
+        z_p, z = self.flow(posterior.z, mask, g), posterior.z
+        if sung := round(self.prior_share * len(z)):  # these items go the way of conversion
+            z_s = prior.m + SINGING_NOISE * (prior.z - prior.m)
+            z = torch.cat([self.flow(z_s[:sung], mask[:sung], g[:sung], reverse=True), z[sung:]])
         span = (lengths - self.segment_frames + 1).float()
         starts = (uniform(len(f0), generator).to(f0.device) * span).long()
-        z = slice_frames(posterior.z, starts, self.segment_frames)
+        z = slice_frames(z, starts, self.segment_frames)
         audio = self.dec(z, slice_frames(f0, starts, self.segment_frames), g, generator)
         return TrainOutput(audio, starts, mask, z_p, prior, posterior, pred_lf0, norm_lf0, lf0)
 
     @torch.inference_mode()
     def infer(
-        self, units, f0, uv, speaker=None, mix=None, volume=None, noise_scale=0.4, auto_f0=False, generator=None
+        self,
+        units,
+        f0,
+        uv,
+        speaker=None,
+        mix=None,
+        volume=None,
+        noise_scale=SINGING_NOISE,
+        auto_f0=False,
+        generator=None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Sing units (B, D, T) at pitch f0 (B, T) in Hz, uv (B, T) with 1 = voiced.
 

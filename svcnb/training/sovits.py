@@ -25,8 +25,7 @@ from svcnb import checkpoint
 from svcnb.config import Config, TrainConfig
 from svcnb.dataset import Batch, Batches, SovitsDataset, collate
 from svcnb.models.discriminators import Discriminator
-from svcnb.models.nsf_hifigan import excite
-from svcnb.models.sovits import Sovits, slice_frames
+from svcnb.models.sovits import Sovits, clear_start, slice_frames
 from svcnb.spectral import spec_to_mel, training_mel
 from svcnb.training import loop, losses
 from svcnb.training.loop import Step
@@ -94,8 +93,8 @@ def new_state(config: Config, acc, made_from: dict | None = None) -> State:
     with loop.own_random_numbers(train.seed, -1, 0):  # the same in every process
         generator = Sovits(config)
         discriminator = Discriminator(config.model.use_spectral_norm, train.disc_width)
-    if train.loud_source:
-        excite(generator.dec)
+    if train.clear_start:
+        clear_start(generator)
     models = {"generator": acc.prepare(generator), "discriminator": acc.prepare(discriminator)}
     adam = lambda model: torch.optim.AdamW(model.parameters(), train.learning_rate, train.betas, train.eps)
     state = State(models, {name: adam(model) for name, model in models.items()}, made_from=made_from or {})

@@ -104,8 +104,23 @@ def test_multi_resolution_loss_hears_a_wrong_spectrum():
 def test_loud_source_reaches_the_last_stage(tiny_config):
     spread = {}
     for loud in (False, True):
-        config = tiny_config.copy_with(train={"loud_source": loud})
+        config = tiny_config.copy_with(train={"clear_start": loud})
         model: Sovits = new_state(config, accelerator("fp32", "cpu")).models["generator"]
         source = model.dec.m_source(torch.full((1, 20), 200.0), model.dec.hop)
         spread[loud] = model.dec.noise_convs[-1](source).std(-1).mean().item()  # along time: not its offset
     assert spread[True] > 3 * spread[False]
+
+
+def test_prior_share_trains_the_way_of_conversion(tiny_config):
+    """Without a KL loss only items decoded from the prior teach the prior anything."""
+    for share, learns in ((0.0, False), (0.5, True)):
+        changes = {"prior_share": share, "c_kl": 0.0, "clear_start": True}
+        config = tiny_config.copy_with(train=changes, model={"use_automatic_f0_prediction": False})
+        state = new_state(config, accelerator("fp32", "cpu"))
+        draw = lambda *shape: torch.randn(shape, generator=torch.Generator().manual_seed(0))
+        batch = Batch(
+            draw(2, 24, 20), draw(2, 20).abs() * 300, torch.ones(2, 20), draw(2, 129, 20).abs(), draw(2, 1, 1280),
+            torch.tensor([0, 1]), torch.tensor([20, 20]), None,
+        )  # fmt: skip
+        train_step(state, batch, config, accelerator("fp32", "cpu"))
+        assert (state.models["generator"].pre.weight.grad.abs().max() > 0) == learns
