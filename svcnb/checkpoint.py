@@ -169,7 +169,7 @@ def _config(path: Path, metadata: dict, config: Config | str | Path | None) -> C
             raise CheckpointError(f"{path} holds a {metadata.get('kind', 'part')}, not a voice model.")
         try:
             return Config.parse(json.loads(metadata["config"]), f"the config in {path}")
-        except (KeyError, json.JSONDecodeError):
+        except (KeyError, json.JSONDecodeError, RecursionError):
             raise CheckpointError(f"{path} holds no readable config; give the path of one.") from None
     config = path.with_name("config.json") if config is None else Path(config)
     if not config.is_file():
@@ -181,7 +181,8 @@ def _build(path: Path, config: Config) -> Sovits:
     try:
         return Sovits(config).eval()
     except Exception as error:  # sizes that contradict each other fail in many ways
-        raise CheckpointError(f"No network can be built from the config of {path} ({error}).") from error
+        reason = f"{type(error).__name__}: {error}".splitlines()[0].rstrip(".")
+        raise CheckpointError(f"No network can be built from the config of {path} ({reason}).") from error
 
 
 def _refuse(path: Path, misfit: Misfit, may_lack: tuple[str, ...], may_spare: tuple[str, ...]) -> None:

@@ -155,6 +155,15 @@ def test_latest_counts_steps_not_digits_of_the_path(tmp_path):
     assert latest(tmp_path / "nowhere") is None
 
 
+@pytest.mark.parametrize(("keep", "left"), [(1, 2), (2, 3), (3, 4), (4, 4), (5, 4), (0, 4)])
+def test_clean_keeps_no_fewer_than_asked(keep, left, tmp_path):
+    for step in (0, 100, 200, 1000):
+        (tmp_path / f"G_{step}.safetensors").touch()
+    clean(tmp_path, keep)
+    assert len(list(tmp_path.iterdir())) == left
+    assert latest(tmp_path).name == "G_1000.safetensors"
+
+
 # our own files
 
 VARIANTS = {
@@ -346,8 +355,9 @@ def test_files_that_are_none(config, model, tmp_path):
     refused("was written by a newer svcnb")
     save_file(state, own, metadata)
     refused("holds no readable config")
-    save_file(state, own, metadata | {"config": "{"})
-    refused("holds no readable config")
+    for config_text in ("{", "[" * 100_000):
+        save_file(state, own, metadata | {"config": config_text})
+        refused("holds no readable config")
     save_file(state, own, metadata | {"config": '{"model": {}}'})
     refused("is missing", error=ConfigError)
     save_file(state, own, metadata | {"config": json.dumps(small(upsample_rates=[2]).tree())})
