@@ -46,9 +46,10 @@ def get(
     """The predictor of that name, its model loaded: call it with audio (N,) for an F0 of N // hop frames.
 
     `threshold` is the confidence below which crepe, rmvpe and fcpe call a frame unvoiced; the others judge by
-    themselves. `path` is a weights file (rmvpe.pt, fcpe.pt, …) in place of the usual one. `original=True` gives
-    what so-vits-svc computes, its defects included. Raises F0Error for an unknown name, wrong settings, or a missing
-    package or weights file.
+    themselves. `path` is a weights file (rmvpe.pt, fcpe.pt, …) in place of the usual one: rmvpe's is downloaded, the
+    others come with packages. `original=True` gives what so-vits-svc computes, its defects included. Raises F0Error for
+    an unknown name, wrong settings, a missing package or a file of something else; CheckpointError for an unreadable
+    file; DownloadError when the file can not be had.
     """
     if name not in _PREDICTORS:
         near = difflib.get_close_matches(name, _PREDICTORS, 1, cutoff=0.4)

@@ -49,7 +49,7 @@ class World(Predictor):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.world = _pyworld()
+        self.world = import_pyworld()
 
     def run(self, method: Callable, wav: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Pitch in Hz and times in s by one of WORLD's methods."""
@@ -85,7 +85,7 @@ class Harvest(World):
         return resize_original(self.refine(wav, *self.track(wav)), frames)
 
 
-def _pyworld() -> ModuleType:
+def import_pyworld() -> ModuleType:
     """Import pyworld, which asks pkg_resources for its own version; setuptools ≥ 81 no longer brings that module."""
     stand_in = ModuleType("pkg_resources")
     stand_in.get_distribution = lambda name: SimpleNamespace(version=version(name))

@@ -69,13 +69,6 @@ def weights_in(package: str, file: str, pip_name: str) -> Path:
     return path
 
 
-def registered(name: str) -> Path:
-    """Path of a weights file that svcnb.registry knows; its error says where to get it."""
-    from svcnb import registry
-
-    return registry.find(name)
-
-
 def load_state(net: torch.nn.Module, state: dict[str, torch.Tensor], what: str) -> torch.nn.Module:
     """Fill a network with exactly these weights, as float32; raises F0Error when they belong to another network."""
     own = net.state_dict()

@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from svcnb.f0.neural import NeuralPredictor, load_state, registered
+from svcnb import registry
+from svcnb.f0.neural import NeuralPredictor, load_state
 from svcnb.f0.postprocess import from_cents, local_mean, to_cents
 from svcnb.f0.predictor import F0Error
 from svcnb.unpickle import read_torch
@@ -25,7 +26,7 @@ class Rmvpe(NeuralPredictor):
     """rmvpe: the steadiest on noisy or accompanied singing; its weights are a download of 180 or 360 MB."""
 
     def load(self) -> nn.Module:
-        return from_checkpoint(read_torch(self.path or registered("rmvpe")))
+        return from_checkpoint(read_torch(self.path or registry.fetch("rmvpe")))
 
     @torch.inference_mode()
     def pitch(self, wav: torch.Tensor) -> np.ndarray:

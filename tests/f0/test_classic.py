@@ -42,9 +42,9 @@ def test_time_does_not_drift(golden, name):
 def test_pyworld_needs_no_setuptools(monkeypatch):
     import sys
 
-    from svcnb.f0.classic import _pyworld
+    from svcnb.f0.classic import import_pyworld
 
     for name in [name for name in sys.modules if name.split(".")[0] in ("pyworld", "pkg_resources")]:
         monkeypatch.delitem(sys.modules, name)
-    assert _pyworld().__version__
+    assert import_pyworld().__version__
     assert "pkg_resources" not in sys.modules

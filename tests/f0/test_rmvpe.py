@@ -98,3 +98,11 @@ def test_foreign_file_is_refused(state):
     del broken["cnn.bias"]
     with pytest.raises(f0.F0Error, match="first is 'cnn"):
         from_checkpoint(broken)
+
+
+def test_file_is_found_where_downloads_go(state, tmp_path, monkeypatch):
+    torch.save(state("tiny"), tmp_path / "rmvpe.pt")
+    monkeypatch.setenv("SVCNB_HOME", str(tmp_path))
+    assert len(f0.get("rmvpe", device="cpu")(np.ones(5120)).hz) == 10
+    with pytest.raises(ValueError, match="There is no file"):
+        f0.get("rmvpe", path=tmp_path / "other.pt")
