@@ -16,13 +16,12 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from svcnb import audio, encoders, f0
+from svcnb import audio, encoders, f0, lesson
 from svcnb.dataset import features_path
 from svcnb.files import write_whole
 from svcnb.prepare.manifest import Manifest
 from svcnb.prepare.scan import Problems
 
-LESSON = Path(encoders.__file__).parents[1] / "lesson/encoder.safetensors"  # weights that come with the package
 VERSION = 1  # of what is in the file; another one makes every file anew
 
 
@@ -45,7 +44,7 @@ class Recipe:
         path = None if encoder_path is None else str(encoder_path)
         if path is not None and not Path(path).is_file():
             raise encoders.EncoderError(f"There is no file {path} with the weights of {encoder}.")
-        weights = path or (LESSON if encoder == "lesson" else None)  # the others never change
+        weights = path or (lesson.encoder_path() if encoder == "lesson" else None)  # the others never change
         return cls(encoder, path, _identity(weights) if weights else "", predictor, sample_rate, hop)
 
     def fingerprint(self, clip_sha256: str) -> str:
