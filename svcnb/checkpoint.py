@@ -56,12 +56,13 @@ def load_sovits(path: str | Path, config: Config | str | Path | None = None, for
 def load_base(path: str | Path, model: nn.Module) -> list[str]:
     """Start a model (or discriminator) from a trained one of either format, perhaps of other speakers.
 
-    The speaker embedding, loudness embedding, pitch decoder and posterior encoder keep their values where the file has
-    none that fit; their keys are returned. Raises CheckpointError when anything else does not fit.
+    The embeddings of speakers and loudness, the first layer (another encoder's units), the pitch decoder and the
+    posterior encoder keep their values where the file has none that fit; their keys are returned. Raises
+    CheckpointError when anything else does not fit.
     """
     path = Path(path)
     misfit = fit(model, _read(path)[0])
-    _refuse(path, misfit, may_lack=("emb_g.", "emb_vol.", "f0_decoder.", _TRAINING_ONLY), may_spare=("",))
+    _refuse(path, misfit, may_lack=("emb_g.", "emb_vol.", "pre.", "f0_decoder.", _TRAINING_ONLY), may_spare=("",))
     _warn(path, misfit.kept, misfit.unused)
     return list(misfit.kept)
 
@@ -71,9 +72,9 @@ def save_sovits(path: str | Path, model: Sovits, config: Config, half: bool = Fa
     _save(path, "sovits", model, config, torch.float16 if half else torch.float32)
 
 
-def save_discriminator(path: str | Path, model: nn.Module, config: Config) -> None:
+def save_discriminator(path: str | Path, model: nn.Module, config: Config, half: bool = False) -> None:
     """Write the critics that were trained with a model, for going on from there. Raises OSError."""
-    _save(path, "discriminator", model, config, torch.float32)
+    _save(path, "discriminator", model, config, torch.float16 if half else torch.float32)
 
 
 def save_original(path: str | Path, model: nn.Module, config: Config, optimizer=None, iteration: int = 0) -> None:

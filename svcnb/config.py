@@ -361,10 +361,10 @@ _TINY["model"].update(
     filter_channels=512, upsample_initial_channel=400, use_depthwise_conv=True, flow_share_parameter=True
 )
 _LESSON = deepcopy(_FULL)
-_LESSON["train"].update(
-    log_interval=20, eval_interval=200, learning_rate=0.0004, batch_size=8, lr_decay=0.999, segment_size=16384,
-    c_stft=10.0, c_mel=30, crop_frames=96, grad_clip=100.0, disc_start=0, disc_width=0.25, ema_decay=0.995,
-    all_in_mem=True, clear_start=True, prior_share=0.5,
+_LESSON["train"].update(  # what each of these gives: benchmarks/README.md
+    log_interval=20, eval_interval=200, learning_rate=0.0006, batch_size=8, lr_decay=0.999, segment_size=8192,
+    c_mel=30, c_kl=0.01, c_stft=10.0, crop_frames=96, grad_clip=200.0, ema_decay=0.995, clear_start=True,
+    prior_share=0.5, disc_start=2000, disc_width=0.25, all_in_mem=True,
 )  # fmt: skip
 _LESSON["model"].update(
     inter_channels=64, hidden_channels=96, filter_channels=256, n_layers=2, p_dropout=0.0, gin_channels=64,

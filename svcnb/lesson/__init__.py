@@ -18,7 +18,7 @@ from svcnb.lesson.voices import SINGERS, Singer, semitones
 
 __all__ = [
     "HELD_OUT_SONGS", "PHONES", "RATE", "SINGERS", "SONGS", "TRAIN_SONGS", "Note", "Singer", "Song", "Truth",
-    "encoder_path", "read", "render", "semitones", "sing", "voice_path", "write_songs",
+    "critic_path", "encoder_path", "read", "render", "semitones", "sing", "voice_path", "write_songs",
 ]  # fmt: skip
 
 
@@ -36,6 +36,11 @@ def write_songs(folder: str | Path, singers: Iterable[str] | None = None, songs:
 def voice_path() -> Path:
     """The lesson voice: a So-VITS model of the lesson singers."""
     return Path(__file__).with_name("voice.safetensors")
+
+
+def critic_path() -> Path:
+    """The discriminator that the lesson voice was trained with, for training a new singer from it."""
+    return Path(__file__).with_name("critic.safetensors")
 
 
 def encoder_path() -> Path:

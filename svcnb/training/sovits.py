@@ -281,7 +281,7 @@ def _begin(state: State, folder: Path, base, resume: bool) -> int | None:
 def _load_base(state: State, base: Path, plain: dict) -> None:
     """Start from a trained model and, if its file lies beside, its critics."""
     checkpoint.load_base(base, plain["generator"])
-    critic = base.with_name(base.name.replace("G_", "D_", 1))
+    critic = base.with_name(base.name.replace("G_", "D_", 1).replace("voice", "critic"))
     if critic != base and critic.exists():
         checkpoint.load_base(critic, plain["discriminator"])
     if state.average is not None:
