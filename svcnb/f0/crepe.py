@@ -60,7 +60,7 @@ class Crepe(NeuralPredictor):
         salience = torch.cat([self.net(part) for part in frames.split(BATCH)]).cpu().numpy()
         low, high = (to_cents(np.array([self.f0_min, self.f0_max])) - CENTS[0]) / 20
         salience[:, : max(0, int(np.floor(low)))] = 0
-        salience[:, int(np.ceil(high)) :] = 0
+        salience[:, max(1, int(np.ceil(high))) :] = 0
         return salience
 
     def voice(self, hz: np.ndarray, periodicity: np.ndarray, silent: np.ndarray) -> np.ndarray:

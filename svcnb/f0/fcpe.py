@@ -54,11 +54,11 @@ def from_checkpoint(file: dict) -> nn.Module:
     state = {_original_key(key): value for key, value in file["model"].items()}
     state.pop("gaussian_blurred_cent_mask", None)
     try:
-        gain, direction = state.pop("dense_out.weight_g"), state.pop("dense_out.weight_v")
+        gain, direction = state.pop("dense_out.weight_g").float(), state.pop("dense_out.weight_v").float()
         bins, width = direction.shape
     except (KeyError, ValueError):
         raise F0Error("This is no FCPE file: it has no output layer.") from None
-    state["dense_out.weight"] = torch._weight_norm(direction, gain, 0)
+    state["dense_out.weight"] = gain * direction / direction.norm(dim=1, keepdim=True)
     layers = 1 + max((int(key.split(".")[2]) for key in state if key.startswith("decoder._layers.")), default=-1)
     attention = any(".attn." in key for key in state)
     if not attention:  # stored, but no path leads through it

@@ -8,22 +8,21 @@ Notebook: 02_features
 """
 
 import logging
-from importlib.util import find_spec
 
 import numpy as np
 
 from svcnb.f0.postprocess import from_cents, to_cents
-from svcnb.f0.predictor import Predictor
+from svcnb.f0.predictor import F0Error, Predictor
 
 log = logging.getLogger(__name__)
 
-# Members with their votes, chosen on lesson songs that benchmarks/f0_predictors.py does not use. The most accurate
-# comes first: a chosen pitch is taken from the first member that is near it.
-MEMBERS = {"fcpe": 1, "swiftf0": 1, "pm": 1}
-WITHOUT_SWIFTF0 = {"fcpe": 2, "pm": 1, "harvest": 1}
+# Votes of fcpe, swiftf0 and pm; of fcpe, harvest and pm. Chosen on lesson songs that benchmarks/f0_predictors.py does
+# not use. A chosen pitch is taken from the first of them that is near it, so the most accurate comes first.
+WITH_SWIFTF0, WITH_HARVEST = (1, 1, 1), (2, 1, 1)
 NEAR = 50  # cents: the distance within which members mean the same pitch
 OCTAVE = 0.25  # share of the votes that an octave of what a member says must make up for
 JUMP = 12.0  # cost of moving by one octave, in shares of the votes
+CLOSED = -1e3  # support of a candidate that is only taken where there is no other
 
 
 class Voted(Predictor):
@@ -33,11 +32,14 @@ class Voted(Predictor):
         from svcnb.f0 import get
 
         super().__post_init__()
-        members = MEMBERS if find_spec("swift_f0") else WITHOUT_SWIFTF0
-        settings = (self.sample_rate, self.hop, self.f0_min, self.f0_max, self.threshold, self.device)
-        self.members = [get(name, *settings) for name in members]
-        self.votes = np.array(list(members.values()), dtype=float) / sum(members.values())
-        log.debug("The vote is between %s", ", ".join(members))
+        make = lambda name: get(name, self.sample_rate, self.hop, self.f0_min, self.f0_max, self.threshold, self.device)
+        try:
+            third, votes = make("swiftf0"), WITH_SWIFTF0
+        except F0Error as error:
+            log.info("The vote goes on without swiftf0, with harvest: %s", error)
+            third, votes = make("harvest"), WITH_HARVEST
+        self.members = [make("fcpe"), third, make("pm")]
+        self.votes = np.array(votes) / sum(votes)
 
     def track(self, wav: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         heard = np.array([member(wav).hz for member in self.members])
@@ -56,10 +58,10 @@ def vote(heard: np.ndarray, votes: np.ndarray, f0_min: float, f0_max: float) -> 
     speaks = np.exp(-0.5 * ((candidates[:, :, None] - said[:, None]) / NEAR) ** 2)
     support = np.nan_to_num(speaks) @ votes
     support[:, len(votes) :] -= OCTAVE
-    support[agreed(said), len(votes) :] = -np.inf
+    support[agreed(said), len(votes) :] = CLOSED
     low, high = to_cents([f0_min, f0_max])
     inside = (candidates > low - NEAR) & (candidates < high + NEAR)  # False for NaN
-    path = best_path(candidates, np.where(inside, support, -np.inf), frames)
+    path = best_path(candidates, np.where(inside, support, CLOSED), frames)
     chosen = candidates[np.arange(len(frames)), path]
     close = np.abs(said - chosen[:, None]) < NEAR
     exact = said[np.arange(len(frames)), close.argmax(1)]
