@@ -1,7 +1,7 @@
 """The lesson encoder: a small network that hears what the lesson singers articulate, whoever sings.
 
-It was trained on the synthesizer's own truth (benchmarks/train_lesson_encoder.py) to say phoneme, formant targets, voice,
-nasality and noise as they would be in one standard mouth. Every value depends on less than half a second of sound on
+It was trained on the synthesizer's own truth (benchmarks/train_lesson_encoder.py) to say phoneme, formants, voice,
+nasality and noise as they would be in one standard mouth. Every value depends on less than a second of sound on
 either side, so long sound goes through in windows, exactly.
 
 Notebook: 02_features
@@ -23,7 +23,7 @@ from svcnb.lesson import encoder_path
 DIM, WIDTH, BANDS = 64, 160, 64
 DILATIONS = (1, 2, 1, 3, 1, 2)
 N_FFT, STEP, AROUND = 512, 160, 50  # samples of a spectrum and between two; spectra on either side that set the level
-CONTEXT = 1 + 2 * sum(DILATIONS) + (AROUND + 1) // 2 + 1  # frames of units on either side that a frame depends on
+BEFORE = 2 * sum(DILATIONS) + AROUND // 2 + 1  # frames of units before a frame that it depends on; one more after it
 
 
 class Block(nn.Module):
@@ -43,7 +43,7 @@ class Block(nn.Module):
 
 
 class Network(nn.Module):
-    """Log mel (B, BANDS, 2 T + 2 ...) to units (B, T, DIM) of unit power, without padding."""
+    """Log mel (B, BANDS, …) to units (B, T, DIM) of unit power; pads nothing, so the sound must bring its context."""
 
     def __init__(self):
         super().__init__()
@@ -67,9 +67,11 @@ class Lesson(Encoder):
 
     def encode(self, wavs: list[Tensor], survey: Any = None) -> list[Tensor]:
         frames = [self.frames(len(wav)) for wav in wavs]
-        longest = max(frames) * HOP
-        batch = torch.stack([F.pad(wav[:longest], (0, max(0, longest - len(wav)))) for wav in wavs])
-        units = self.network(log_mel(F.pad(batch, (CONTEXT * HOP, CONTEXT * HOP))))
+        longest = max(frames)
+        batch = torch.stack(
+            [F.pad(wav[: n * HOP], (0, (longest - n) * HOP)) for wav, n in zip(wavs, frames, strict=True)]
+        )
+        units = self.network(log_mel(F.pad(batch, (BEFORE * HOP, (BEFORE + 1) * HOP))))
         return [row[:count] for row, count in zip(units, frames, strict=True)]
 
 
