@@ -50,7 +50,7 @@ def table(model: Path, song: str = "row", pairs=PAIRS) -> str:
     converter = Converter.load(model, device="cpu")
     lines, rows = [], []
     for source, target in pairs:
-        sung, truth = (lesson.sing(singer, song)[0] for singer in (source, target))
+        sung, truth = lesson.sing(source, song)[0], lesson.sing(target, song, manner=source)[0]
         shift = lesson.semitones(source, target)
         made = converter.convert(sung, sample_rate=lesson.RATE, speaker=target, semitones=shift).audio
         scores = compare(made, truth, sung, semitones=shift)
