@@ -6,7 +6,6 @@ training is its tensors and one number.
 Notebook: 03_train_sovits
 """
 
-import io
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +14,7 @@ import torch
 
 from svcnb.checkpoint import CheckpointError, read_torch
 from svcnb.config import Config
-from svcnb.files import write_whole
+from svcnb.files import whole_file
 
 log = logging.getLogger(__name__)
 
@@ -44,22 +43,19 @@ class State:
 
     def save(self, path: Path) -> None:
         """Write the state whole; the one before stays beside it as *.previous. Raises OSError."""
-        buffer = io.BytesIO()
-        torch.save(
-            {
-                "models": {name: model.state_dict() for name, model in self.plain_models().items()},
-                "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
-                "average": self.average,
-                "step": self.step,
-                "skipped": self.skipped,
-                "scaler": None if self.scaler is None else self.scaler.state_dict(),
-                "made_from": self.made_from,
-            },
-            buffer,
-        )
-        if path.exists():
-            path.replace(_previous(path))
-        write_whole(path, buffer.getvalue())
+        content = {
+            "models": {name: model.state_dict() for name, model in self.plain_models().items()},
+            "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
+            "average": self.average,
+            "step": self.step,
+            "skipped": self.skipped,
+            "scaler": None if self.scaler is None else self.scaler.state_dict(),
+            "made_from": self.made_from,
+        }
+        with whole_file(path) as part:
+            torch.save(content, part)
+            if path.exists():
+                path.replace(_previous(path))
 
     def load(self, path: Path) -> None:
         """Take up a stored state. Raises ResumeError when it was made from other settings or data."""
