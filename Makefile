@@ -6,7 +6,7 @@ BIN := .venv/bin
 READY := .venv/ready
 # Fixed thread counts, hashing and plot backend: the notebooks' printed results are compared with the stored ones.
 TEST_ENV := SVCNB_FAST=1 MPLBACKEND=agg PYTHONHASHSEED=0 OMP_NUM_THREADS=1 TQDM_DISABLE=1 CUBLAS_WORKSPACE_CONFIG=:4096:8
-NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout 120 --nbval-sanitize-with tests/notebooks/sanitize.cfg
+NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout 300 --nbval-sanitize-with tests/notebooks/sanitize.cfg
 
 .PHONY: help demo test lab bench clean
 

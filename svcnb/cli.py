@@ -104,7 +104,10 @@ def train(
     from svcnb.config import Config
     from svcnb.training import train_sovits
 
-    every = Config.load(work / "configs/config.json").train.log_interval
+    settings = work / "configs/config.json"
+    if not settings.is_file():
+        raise ValueError(f"{work} holds no prepared recordings; make them with: svcnb prepare RAW {work}")
+    every = Config.load(settings).train.log_interval
     with tqdm(disable=None, unit="step") as bar:
         try:
             for step in train_sovits(work, None, base, resume, steps, precision, device, tensorboard):

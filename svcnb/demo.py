@@ -38,6 +38,8 @@ def run(folder: str | Path = "out") -> Iterator[str]:
     for name, wav in takes.items():
         audio.save(folder / ("demo.wav" if name == "demo" else f"demo-{name}.wav"), wav, lesson.RATE)
     yield from table(compare(source, target), compare(conversion.audio, target))
+    title = f"{SOURCE} sings {SONG}, as {TARGET}"
+    plots.conversion(source, conversion.audio, target, lesson.RATE, title).savefig(folder / "demo.png", dpi=120)
     yield f"Hear it: {folder / 'demo.wav'}, beside demo-source.wav and demo-target.wav ({TARGET}'s own singing)"
     yield f"See it:  {folder / 'demo.png'}"
 
