@@ -21,7 +21,7 @@ def small_config() -> Config:
     return config.copy_with(
         train=dict(
             batch_size=2, segment_size=16 * HOP, crop_frames=40, eval_interval=2, log_interval=1, disc_width=0.0625,
-            ema_decay=0.9, vol_aug=True,
+            ema_decay=0.9, vol_aug=True, learning_rate=0.0004, disc_start=0,
         ),
         data=dict(
             sampling_rate=RATE, filter_length=256, win_length=256, hop_length=HOP, mel_fmax=8000, n_mel_channels=20,
