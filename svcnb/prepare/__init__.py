@@ -51,12 +51,9 @@ def prepare(
     _refuse_overlap(raw, work)
     recordings, skipped = find_recordings(raw)
     manifest = Manifest.load(work)
-    count = Counter(progress)
-    with Workers(processes) as workers:
-        new_clips, unusable = cut_recordings(
-            raw, work, recordings, loudness, recipe.sample_rate, manifest, workers, count
-        )
-        new_features, unfit = extract_features(work, manifest, recipe, workers, count)
+    with Workers(processes, progress) as workers:
+        new_clips, unusable = cut_recordings(raw, work, recordings, loudness, recipe.sample_rate, manifest, workers)
+        new_features, unfit = extract_features(work, manifest, recipe, workers)
     report = DataReport.of(work, manifest, skipped + unusable + unfit)
     report.new_clips, report.new_features = new_clips, new_features
     report.train, report.val = write_lists(work, config, report.clips(), seed)
@@ -76,18 +73,3 @@ def _refuse_overlap(raw: Path, work: Path) -> None:
     source, product = raw.resolve(), (work / "dataset").resolve()
     if source.is_relative_to(product) or product.is_relative_to(source):
         raise DataError(f"{raw} and {work} overlap, so clips would be taken for recordings; keep them apart.")
-
-
-class Counter:
-    """How many tasks are done of how many, told to whoever wants to know."""
-
-    def __init__(self, tell: Callable[[int, int], None] | None):
-        self.tell, self.done, self.total = tell, 0, 0
-
-    def expect(self, tasks: int) -> None:
-        self.total += tasks
-
-    def tick(self) -> None:
-        self.done += 1
-        if self.tell:
-            self.tell(self.done, self.total)

@@ -18,6 +18,7 @@ from svcnb.prepare.manifest import Clip, Manifest, Recording, Stamp
 from svcnb.prepare.plan import LEAST, Loudness, plan_clips
 from svcnb.prepare.quality import measure
 from svcnb.prepare.scan import Problems, clip_names, speaker_of
+from svcnb.prepare.workers import Workers
 
 VERSION = 1  # of the rules by which recordings are cut; another one cuts everything anew
 
@@ -41,7 +42,7 @@ class Task:
 
 
 def cut_recordings(
-    raw: Path, work: Path, sources: list[str], loudness: str, sample_rate: int, manifest: Manifest, workers, count
+    raw: Path, work: Path, sources: list[str], loudness: str, sample_rate: int, manifest: Manifest, workers: Workers
 ) -> tuple[int, Problems]:
     """Cut what is new or changed, remove the clips of what is gone: the number of new clips, and the unusable files."""
     audio.normalize(np.zeros(1), sample_rate, loudness)  # an unknown mode is refused before any work is done
@@ -51,7 +52,6 @@ def cut_recordings(
     tasks = [Task(raw, work, s, names[s], loudness, sample_rate, Stamp.of(raw / s)) for s in sources]
     tasks = [task for task in tasks if not manifest.is_current(work, task.source, task.stamp, task.cutting)]
     tasks.sort(key=lambda task: -task.stamp.size)  # the longest first, so that no process is left alone with it
-    count.expect(len(tasks))
     made, problems = 0, []
     try:
         for task, outcome in workers.run(cut_recording, tasks):
@@ -59,7 +59,6 @@ def cut_recordings(
                 problems.append((task.source, outcome))
             made += _take_over(work, task.source, outcome, manifest)
             manifest.save_now_and_then(work)
-            count.tick()
     finally:  # also when interrupted: what is done stays done
         manifest.save(work)
     return made, sorted(problems)

@@ -21,6 +21,7 @@ from svcnb.dataset import features_path
 from svcnb.files import write_whole
 from svcnb.prepare.manifest import Manifest
 from svcnb.prepare.scan import Problems
+from svcnb.prepare.workers import Workers
 
 VERSION = 1  # of what is in the file; another one makes every file anew
 
@@ -71,18 +72,16 @@ class Task:
     recipe: Recipe
 
 
-def extract_features(work: Path, manifest: Manifest, recipe: Recipe, workers, count) -> tuple[int, Problems]:
+def extract_features(work: Path, manifest: Manifest, recipe: Recipe, workers: Workers) -> tuple[int, Problems]:
     """Make the features that are missing or out of date: their number, and the clips for which it was not possible."""
     tasks = [Task(work / clip.file, clip.sha256, recipe) for clip in manifest.clips()]
     tasks = [task for task in tasks if read_fingerprint(task.clip) != recipe.fingerprint(task.sha256)]
-    count.expect(len(tasks))
     problems = []
     try:
         for task, problem in workers.run(extract, tasks):
             if problem:
                 features_path(task.clip).unlink(missing_ok=True)
                 problems.append((task.clip.relative_to(work).as_posix(), problem))
-            count.tick()
     finally:
         _engines.cache_clear()
     return len(tasks) - len(problems), sorted(problems)

@@ -19,12 +19,16 @@ ENOUGH = 16  # tasks that are worth starting another process for
 
 
 class Workers:
-    """Processes that are started when there is work for them; `with` ends them, without waiting for open tasks."""
+    """Processes that are started when there is work for them; `with` ends them, without waiting for open tasks.
 
-    def __init__(self, processes: int | None = None):
+    progress: called with how many tasks are done, of how many that were given until then.
+    """
+
+    def __init__(self, processes: int | None = None, progress: Callable[[int, int], None] | None = None):
         if processes is not None and processes < 1:
             raise ValueError(f"There must be at least one process, not {processes}.")
-        self.processes, self.pool = processes, None
+        self.processes, self.pool, self.progress = processes, None, progress
+        self.done = self.total = 0
 
     def __enter__(self) -> "Workers":
         return self
@@ -34,7 +38,18 @@ class Workers:
             self.pool.shutdown(wait=True, cancel_futures=True)
 
     def run(self, function: Callable[[T], R], tasks: list[T]) -> Iterator[tuple[T, R]]:
-        """Pairs of task and result, in the order of their ending. What `function` raises is raised here."""
+        """Pairs of task and result, in the order of their ending. What `function` raises is raised here.
+
+        A task counts as done when the next is asked for, so that what was made of it is safe if `progress` interrupts.
+        """
+        self.total += len(tasks)
+        for pair in self._results(function, tasks):
+            yield pair
+            self.done += 1
+            if self.progress:
+                self.progress(self.done, self.total)
+
+    def _results(self, function: Callable[[T], R], tasks: list[T]) -> Iterator[tuple[T, R]]:
         if self._wanted(len(tasks)) == 1:
             yield from ((task, function(task)) for task in tasks)
             return
