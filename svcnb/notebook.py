@@ -57,7 +57,7 @@ def show(figure: "Figure", alt: str, caption: str = "") -> Html:
     import matplotlib.pyplot as plt
 
     picture = io.BytesIO()
-    figure.savefig(picture, format="webp", dpi=100, bbox_inches="tight", pil_kwargs={"quality": 70})
+    figure.savefig(picture, format="webp", dpi=90, bbox_inches="tight", pil_kwargs={"quality": 50})
     plt.close(figure)  # else the inline backend draws it a second time
     source = "data:image/webp;base64," + base64.b64encode(picture.getvalue()).decode()
     image = f'<img src="{source}" alt="{html.escape(alt)}" style="max-width:100%">'
