@@ -1,5 +1,6 @@
 """The training loop: it learns, stops, goes on exactly, says what does not fit, and survives a kill."""
 
+import errno
 import itertools
 import os
 import random
@@ -184,6 +185,28 @@ def test_base_models_give_the_start(unbroken, tmp_path):
     assert (started["generator"]["pre.weight"] - state["average"]["pre.weight"]).abs().max() < 1e-3
     assert all((started["discriminator"][key] - critics[key]).abs().max() < 1e-3 for key in critics)
     assert first[0].resumed_from is None
+
+
+def test_a_full_disk_keeps_what_was_saved_before(work, monkeypatch):
+    run(work, 2)
+    monkeypatch.setattr(torch, "save", _disk_full)
+    with pytest.raises(OSError, match="the disk is full; free some space and run again"):
+        run(work, 4)
+    monkeypatch.undo()
+    assert run(work, 4)[0].resumed_from == 2
+
+
+def _disk_full(content, path):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_tensorboard_gets_losses_and_sound(work):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    run(work, 2, tensorboard=True)
+    events = accumulator.EventAccumulator(str(work / "logs/44k"))
+    events.Reload()
+    assert {"loss/g/mel", "loss/d/total", "grad_norm_g", "learning_rate"} <= set(events.Tags()["scalars"])
+    assert "gen/ann/0" in events.Tags()["audio"]
 
 
 def test_gradients_are_clipped_by_norm():
