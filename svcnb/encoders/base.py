@@ -15,6 +15,7 @@ from svcnb.encoders.windows import plan
 
 RATE = 16000  # Hz that every encoder hears
 HOP = 320  # samples of that for one frame of units
+MINIMUM = 400  # samples for one frame
 
 
 class EncoderError(ValueError):
@@ -24,8 +25,8 @@ class EncoderError(ValueError):
 class Encoder:
     """A speech encoder: a family says how a batch of sounds is encoded; windows and checks are the same for all.
 
-    name, dim: what it is called, and how many values a frame of its units has. half: compute in half precision, as a GPU
-    does unless this is set to False.
+    name, dim: what it is called, and how many values a frame of its units has. half: compute in half precision, which
+    is so on a GPU unless set to False.
     """
 
     name: str
@@ -58,10 +59,34 @@ class Encoder:
         """Units (T, D), float32 on the CPU, of a mono sound (N,) at 16 kHz. Raises EncoderError."""
         return torch.cat(list(self.stream(wav16k)))
 
-    @torch.no_grad()
     def stream(self, wav16k: np.ndarray | torch.Tensor) -> Iterator[torch.Tensor]:
         """Units of a sound of any length in consecutive pieces (t, D), each made from one window of it."""
-        wav = self._prepare(wav16k)
+        return self._windows(self._prepare(wav16k))
+
+    def units_batch(self, wavs: Iterable[np.ndarray | torch.Tensor]) -> list[torch.Tensor]:
+        """Units of several sounds, in their order; sounds of about the same length share a batch."""
+        prepared = [self._prepare(wav) for wav in wavs]
+        lengths = [self.frames(len(wav)) for wav in prepared]
+        units = {i: torch.cat(list(self._windows(prepared[i]))) for i, n in enumerate(lengths) if n > self.window}
+        for batch in _batches({i: n for i, n in enumerate(lengths) if n <= self.window}, self.batch_frames):
+            units.update(zip(batch, self._encode([prepared[i] for i in batch]), strict=True))
+        return [units[i] for i in range(len(prepared))]
+
+    @torch.no_grad()
+    def _prepare(self, wav16k: np.ndarray | torch.Tensor) -> torch.Tensor:
+        wav = torch.as_tensor(np.require(wav16k, requirements="CW") if isinstance(wav16k, np.ndarray) else wav16k)
+        if wav.ndim != 1:
+            raise EncoderError(f"An encoder hears one channel, but this sound has the shape {tuple(wav.shape)}.")
+        if not wav.is_floating_point() or not torch.isfinite(wav).all():
+            raise EncoderError("An encoder hears decimal numbers from -1 to 1, but this sound holds others.")
+        if len(wav) < MINIMUM:
+            raise EncoderError(
+                f"This sound has {len(wav)} samples; an encoder needs at least {MINIMUM}, which is 25 ms."
+            )
+        return self.condition(wav.float().to(self.device))
+
+    @torch.no_grad()
+    def _windows(self, wav: torch.Tensor) -> Iterator[torch.Tensor]:
         frames = self.frames(len(wav))
         if frames <= self.window:
             yield self._encode([wav])[0]
@@ -73,30 +98,6 @@ class Encoder:
             yield units[part.keep_start - part.start : part.keep_end - part.start]
 
     @torch.no_grad()
-    def units_batch(self, wavs: Iterable[np.ndarray | torch.Tensor]) -> list[torch.Tensor]:
-        """Units of several sounds, in their order; sounds of about the same length share a batch."""
-        prepared = [self._prepare(wav) for wav in wavs]
-        lengths = [self.frames(len(wav)) for wav in prepared]
-        units: list[torch.Tensor] = [torch.empty(0)] * len(prepared)
-        for batch in _batches(lengths, self.batch_frames):
-            if lengths[batch[-1]] > self.window:
-                units[batch[0]] = self.units(prepared[batch[0]])
-            else:
-                for i, result in zip(batch, self._encode([prepared[i] for i in batch]), strict=True):
-                    units[i] = result
-        return units
-
-    def _prepare(self, wav16k: np.ndarray | torch.Tensor) -> torch.Tensor:
-        wav = torch.as_tensor(wav16k).float()
-        if wav.ndim != 1:
-            raise EncoderError(f"An encoder hears one channel, but this sound has the shape {tuple(wav.shape)}.")
-        if not torch.isfinite(wav).all():
-            raise EncoderError("This sound holds values that are not numbers; repair or leave out the file.")
-        wav = self.condition(wav.to(self.device))
-        if self.frames(len(wav)) < 1:
-            raise EncoderError(f"This sound has {len(wav)} samples; an encoder needs at least 400, which is 25 ms.")
-        return wav
-
     def _encode(self, wavs: list[torch.Tensor], survey: Any = None) -> list[torch.Tensor]:
         with torch.autocast(self.device.type, torch.float16, enabled=self.half):
             return [units.float().cpu() for units in self.encode(wavs, survey)]
@@ -137,10 +138,10 @@ def _refuse(path: str | Path, what: str, keys: list[str]) -> None:
         raise EncoderError(f"{path} is not a file of this encoder: it {what} {keys[0]}{more}.")
 
 
-def _batches(lengths: list[int], limit: int) -> Iterator[list[int]]:
+def _batches(lengths: dict[int, int], limit: int) -> Iterator[list[int]]:
     """Indices of sounds, longest first, in batches of at most `limit` padded frames."""
     batch: list[int] = []
-    for i in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
+    for i in sorted(lengths, key=lambda i: -lengths[i]):
         if batch and (len(batch) + 1) * lengths[batch[0]] > limit:
             yield batch
             batch = []

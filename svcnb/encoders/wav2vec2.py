@@ -40,7 +40,7 @@ class Wav2Vec2(Encoder):
         """Normalise and pad a whole sound (N,)."""
         if self.normalize:
             wav = F.layer_norm(wav, wav.shape)
-        return F.pad(wav, (self.padding, self.padding))
+        return F.pad(wav, (self.padding, self.padding)) if self.padding else wav
 
     def survey(self, wav: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor] | None:
         """Mean and variance (C,) of the first convolution over the sound, by which a group norm normalises."""
@@ -83,4 +83,4 @@ def _moments(conv: nn.Conv1d, wav: torch.Tensor) -> tuple[torch.Tensor, torch.Te
         x = conv(wav[None, None, start : start + block + kernel - stride])[0].double()
         total, square, count = total + x.sum(1), square + (x * x).sum(1), count + x.shape[1]
     mean = total / count
-    return mean.float(), (square / count - mean * mean).float()
+    return mean.float(), (square / count - mean * mean).clamp(min=0).float()

@@ -42,6 +42,13 @@ def test_with_attention_windows_are_close_to_the_whole(tiny_pruned, song):
     assert (whole - windows).pow(2).mean().sqrt() < 0.25 * whole.std(0).mean()
 
 
+def test_half_precision_goes_through_windows_too(tiny_pruned, song):
+    halved = encoder(tiny_pruned, encoder_use_attention=[False, False])
+    halved.half = True
+    whole, windows = whole_and_windows(halved, song)
+    assert (whole - windows).abs().max() < 0.05
+
+
 def test_the_norm_of_the_whole_sound_matters(tiny_pruned, song):
     blind = encoder(tiny_pruned, encoder_use_attention=[False, False])
     blind.survey = lambda wav: None

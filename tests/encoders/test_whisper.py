@@ -1,5 +1,6 @@
 """Whisper units against the original's, and the files that are refused."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -53,7 +54,7 @@ def test_more_than_thirty_seconds_are_heard_to_the_end(saved):
 
 def test_a_batch_gives_what_single_sounds_give(saved, heard):
     encoder = whisper.load(saved, "cpu")
-    wavs = [heard, heard[:4000], heard[2000:]]
+    wavs = [heard, heard[:4000], heard[2000:], np.tile(heard, 52), np.tile(heard, 50)]  # the last two over 30 s
     for wav, units in zip(wavs, encoder.units_batch(wavs), strict=True):
         assert torch.allclose(units, encoder.units(wav), atol=2e-5)
 
@@ -92,7 +93,9 @@ def test_the_wrong_family_member_is_refused_by_its_dims(saved):
     [
         (torch.zeros(100), "100 samples"),
         (torch.zeros(2, 4000), "one channel"),
-        (torch.full((4000,), float("nan")), "not numbers"),
+        (torch.full((4000,), float("nan")), "decimal numbers"),
+        (torch.ones(4000, dtype=torch.int16), "decimal numbers"),
+        (torch.zeros(0), "0 samples"),
     ],
 )
 def test_sound_that_can_not_be_heard_is_refused(saved, wav, message):
