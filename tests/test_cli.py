@@ -1,7 +1,9 @@
 import pytest
+import soundfile
 from typer.testing import CliRunner
 
-from svcnb import cli, doctor
+from svcnb import cli, doctor, lesson
+from svcnb.config import Config
 
 run = CliRunner().invoke
 
@@ -44,3 +46,39 @@ def test_doctor_prints_a_row_each(monkeypatch, ok, code, mark):
     result = run(cli.app, ["doctor"])
     assert result.exit_code == code and result.stdout.startswith(f"{mark}  thing  found")
     assert ("get it" in result.stdout) == (ok is not True)
+
+
+def test_from_recordings_to_a_converted_song(tmp_path):
+    raw, work, out = tmp_path / "raw", tmp_path / "work", tmp_path / "as clara.flac"
+    lesson.write_songs(raw, ["bruno", "clara"], ["vowels", "scales"])
+    prepared = run(cli.app, ["prepare", f"{raw}", f"{work}", "--encoder=lesson", "--preset=lesson", "--processes=1"])
+    assert prepared.exit_code == 0 and "bruno" in prepared.stdout and f"svcnb train {work}" in prepared.stdout
+    shrink(work / "configs/config.json")
+
+    first = run(cli.app, ["train", f"{work}", "--steps=2", "--device=cpu"])
+    model = work / "logs/44k/G_2.safetensors"
+    assert first.exit_code == 0 and f"Saved: {model}" in first.stdout and "Going on" not in first.stdout
+    second = run(cli.app, ["train", f"{work}", "--steps=3", "--device=cpu"])
+    assert second.exit_code == 0 and "Going on from step 2." in second.stdout
+
+    song = raw / "bruno/vowels.wav"
+    options = [f"--model={model}", "--speaker=clara", "--semitones=8", f"--out={out}"]
+    converted = run(cli.app, ["convert", f"{song}", *options])
+    assert converted.exit_code == 0 and f"Written: {out}" in converted.stdout
+    assert soundfile.info(out).frames == soundfile.info(song).frames
+    stranger = run(cli.app, ["convert", f"{song}", f"--model={model}", "--speaker=anna"])
+    assert stranger.exit_code == 1 and "anna" in stranger.stderr and "bruno, clara" in stranger.stderr
+
+
+def shrink(path):
+    """The lesson model with a decoder that makes noise only, but makes it quickly."""
+    config = Config.load(path)
+    config.copy_with(
+        train={"batch_size": 2, "crop_frames": 40, "segment_size": 4096, "disc_width": 0.125},
+        model={"upsample_initial_channel": 32, "filter_channels": 64},
+    ).save(path)
+
+
+def test_training_asks_for_prepared_recordings(tmp_path):
+    result = run(cli.app, ["train", f"{tmp_path}"])
+    assert result.exit_code == 1 and f"svcnb prepare RAW {tmp_path}" in result.stderr
