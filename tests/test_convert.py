@@ -9,11 +9,14 @@ import torch
 from safetensors.numpy import load_file
 
 from svcnb import audio
+from svcnb import convert as convert_module
 from svcnb.audio import AudioError
+from svcnb.checkpoint import save_sovits
 from svcnb.config import Config
 from svcnb.convert import Converter, ConvertError, Options, hush, shift_frames
 from svcnb.encoders import Encoder
 from svcnb.f0 import F0
+from svcnb.models.sovits import Sovits
 from tests.test_slicer import sound
 
 SPEAKERS = ["a", "b"]
@@ -338,6 +341,30 @@ def test_hiss_in_silence_is_faded_out():
     short = tone(1)
     short[8000:9000] = 0  # a stop consonant
     assert np.array_equal(hush(short, hiss[:16000], 16000), hiss[:16000])
+
+
+# A real voice
+
+
+@pytest.mark.parametrize("volume", [False, True])
+def test_a_voice_file_sings(tmp_path, monkeypatch, volume):
+    small = dict(inter_channels=16, hidden_channels=16, filter_channels=32, n_layers=1, upsample_initial_channel=16)
+    tree = Config.preset("lesson", "lesson", SPEAKERS)
+    tree = tree.copy_with(model=small | dict(ssl_dim=6, vol_embedding=volume, use_automatic_f0_prediction=True))
+    torch.manual_seed(0)
+    save_sovits(tmp_path / "voice.safetensors", Sovits(tree), tree)
+    monkeypatch.setattr(convert_module.encoders, "get", lambda name, path, device: StandInEncoder())
+    converter = Converter.load(tmp_path / "voice.safetensors", device="cpu")
+    wav = np.concatenate([tone(1.2, 44100), np.zeros(30000, np.float32)])
+    by_name, again, other, auto = (
+        converter.convert(wav, 44100, speaker, f0_predictor="pm", **options).audio
+        for speaker, options in [("a", {}), (0, {}), ("b", {}), ("a", {"auto_f0": True})]
+    )
+    assert len(by_name) == len(wav) and np.isfinite(by_name).all() and by_name[:50000].any()
+    assert np.array_equal(by_name, again) and not np.array_equal(by_name, other) and not np.array_equal(by_name, auto)
+    assert not by_name[-20000:].any()
+    if volume:
+        assert not np.allclose(by_name, converter.convert(0.1 * wav, 44100, "a", f0_predictor="pm").audio, atol=1e-4)
 
 
 # What cannot be done
