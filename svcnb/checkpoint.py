@@ -20,12 +20,14 @@ from torch import nn
 from svcnb.config import Config
 from svcnb.files import whole_file, write_whole
 from svcnb.models.sovits import Sovits
+from svcnb.retrieval.files import load_clusters, load_index, save_clusters, save_index
 from svcnb.unpickle import CheckpointError, Inert, read_torch
 from svcnb.weights import Misfit, fit, is_constant, settings_behind, shared_names
 
 __all__ = [
-    "CheckpointError", "Inert", "clean", "compress", "latest", "load_base", "load_sovits", "read_torch",
-    "save_discriminator", "save_original", "save_sovits",
+    "CheckpointError", "Inert", "clean", "compress", "latest", "load_base", "load_clusters", "load_index",
+    "load_sovits", "read_torch", "read_weights", "save_clusters", "save_discriminator", "save_index",
+    "save_original", "save_sovits",
 ]  # fmt: skip
 log = logging.getLogger(__name__)
 
@@ -124,6 +126,11 @@ def clean(folder: str | Path, keep: int, by_time: bool = False) -> None:
         files.sort(key=lambda path: path.stat().st_mtime if by_time else _step(path))
         for path in files[: max(0, len(files) - keep)] if keep else ():
             path.unlink()
+
+
+def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
+    """The tensors of a model file of either format, as they are stored. Raises CheckpointError."""
+    return _read(Path(path))[0]
 
 
 def _numbered(folder: Path, prefix: str) -> list[Path]:
