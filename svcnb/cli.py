@@ -135,6 +135,33 @@ def _news(step, every: int) -> Iterator[str]:
 
 
 @app.command()
+def clusters(
+    work: Annotated[Path, typer.Argument(help="Folder that `prepare` made.")],
+    out: Annotated[Path | None, option("File to write, .safetensors or .pt; else in the folder's logs.")] = None,
+    count: Annotated[int, option("Centres for each singer.")] = 10_000,
+) -> None:
+    """Make k-means clusters of the recordings, for `convert --retrieval`."""
+    from svcnb.retrieval import Clusters, save_clusters
+
+    out = out or work / "logs/clusters.safetensors"
+    save_clusters(out, Clusters.of(work, count))
+    typer.echo(f"Written: {out}")
+
+
+@app.command()
+def index(
+    work: Annotated[Path, typer.Argument(help="Folder that `prepare` made.")],
+    out: Annotated[Path | None, option("File to write, .safetensors or .pkl; else in the folder's logs.")] = None,
+) -> None:
+    """Make an index of the recordings, for `convert --retrieval`."""
+    from svcnb.retrieval import Index, save_index
+
+    out = out or work / "logs/index.safetensors"
+    save_index(out, Index.of(work))
+    typer.echo(f"Written: {out}")
+
+
+@app.command()
 def convert(
     song: Annotated[Path, typer.Argument(help="A recording of singing without accompaniment.")],
     model: Annotated[Path | None, option("Voice: .safetensors, or .pth with --config; else the lesson voice.")] = None,
@@ -152,22 +179,29 @@ def convert(
     clip: Annotated[float, option("Length in seconds of forced pieces; 0 cuts at silences, and after 25 s.")] = 0,
     linear_gradient: Annotated[float, option("Overlap of forced pieces in seconds.")] = 0,
     linear_gradient_retain: Annotated[float, option("Share of the overlap that is crossfaded.")] = 0.75,
+    retrieval: Annotated[Path | None, option("Clusters or index, for less of the source singer.")] = None,
+    retrieval_ratio: Annotated[float | None, option("Share of what is retrieved, 0 to 1; else half.")] = None,
+    mix: Annotated[Path | None, option("Speakers along the song: spkmix.py, or its tracks as .json.")] = None,
     encoder_path: Annotated[Path | None, option("The speech encoder's weights file, if not the usual one.")] = None,
     device: Annotated[str, option("auto, cpu, cuda, cuda:1, mps")] = "auto",
 ) -> None:
     """Convert a song: the same notes and words, another voice."""
     from svcnb.convert import Converter
     from svcnb.lesson import voice_path
+    from svcnb.mixing import Timeline
 
-    converter = Converter.load(model or voice_path(), config, encoder_path=encoder_path, device=device)
+    converter = Converter.load(
+        model or voice_path(), config, retrieval=retrieval, encoder_path=encoder_path, device=device
+    )
     who = int(speaker) if speaker and speaker.isdecimal() else speaker
-    out = out or Path("out") / f"{song.stem}-{speaker or 'converted'}.wav"
+    out = out or Path("out") / f"{song.stem}-{speaker or ('mix' if mix else 'converted')}.wav"
     with _bar("s") as progress:
         conversion = converter.convert(
             song, speaker=who, out=out, progress=progress,
             semitones=semitones, f0_predictor=f0, f0_threshold=f0_threshold, auto_f0=auto_f0, noise_scale=noise_scale,
             loudness_envelope=loudness_envelope, slice_db=slice_db, pad_seconds=pad_seconds, clip=clip,
             linear_gradient=linear_gradient, linear_gradient_retain=linear_gradient_retain,
+            retrieval_ratio=retrieval_ratio, mix=Timeline.load(mix) if mix else None,
         )  # fmt: skip
     for note in conversion.notes:
         typer.echo(f"Note: {note}")

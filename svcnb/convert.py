@@ -11,7 +11,7 @@ Notebook: 05_infer
 """
 
 import difflib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
@@ -21,9 +21,13 @@ import torch
 
 from svcnb import audio, encoders
 from svcnb import f0 as pitch
+from svcnb.checkpoint import load_sovits
 from svcnb.config import Config
 from svcnb.encoders.base import pick_device
 from svcnb.f0 import F0
+from svcnb.mixing import Timeline, frame_weights
+from svcnb.retrieval import Clusters, Index
+from svcnb.retrieval import load as load_retrieval
 from svcnb.slicer import Chunk
 from svcnb.stream import Piece, Source, at_rate, find_chunks, fit, join, plan, writer
 
@@ -50,6 +54,7 @@ class Options:
     linear_gradient: float = 0  # seconds of overlap between such pieces
     linear_gradient_retain: float = 0.75  # share of the overlap that is crossfaded
     loudness_envelope: float = 1  # 0 takes over the loudness of the song, 1 keeps the model's
+    retrieval_ratio: float | None = None  # 0 to 1, share of what is retrieved; none: half, if a retrieval is loaded
     seed: int = 52468  # of the noise that each piece is sung from
 
     def __post_init__(self) -> None:
@@ -61,6 +66,8 @@ class Options:
             raise ConvertError(f"linear_gradient_retain is {self.linear_gradient_retain}; it must be over 0, up to 1.")
         if not 0 <= self.loudness_envelope <= 1:
             raise ConvertError(f"loudness_envelope is {self.loudness_envelope}; it must be from 0 to 1.")
+        if not 0 <= (self.retrieval_ratio or 0) <= 1:
+            raise ConvertError(f"retrieval_ratio is {self.retrieval_ratio}; it must be from 0 to 1.")
 
 
 @dataclass(frozen=True)
@@ -71,7 +78,7 @@ class Conversion:
     hop: int  # samples from frame to frame of f0
     f0: F0  # what was sung, N // hop frames
     chunks: list[Chunk]  # how the song was cut, in samples
-    speaker: int
+    speaker: int | None  # None: a mix
     notes: tuple[str, ...]  # sentences for the person, on what may have gone wrong
     sound: np.ndarray | Path = field(repr=False)  # samples (N,), or the file that they were written to
 
@@ -88,7 +95,14 @@ class Conversion:
 class Converter:
     """A voice model with the encoder that it hears through."""
 
-    def __init__(self, model: torch.nn.Module, config: Config, encoder: encoders.Encoder, device: str = "auto"):
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        config: Config,
+        encoder: encoders.Encoder,
+        device: str = "auto",
+        retrieval: Clusters | Index | None = None,
+    ):
         if encoder.dim != config.model.ssl_dim:
             raise ConvertError(
                 f"The model wants units of {config.model.ssl_dim} values, but {encoder.name} gives {encoder.dim}; "
@@ -96,6 +110,7 @@ class Converter:
             )
         self.device = pick_device(device)
         self.model, self.config, self.encoder = model.to(self.device), config, encoder
+        self.retrieval = retrieval
         self.sample_rate, self.hop = config.data.sampling_rate, config.data.hop_length
         self._predictors = {}
 
@@ -105,19 +120,19 @@ class Converter:
         model: str | Path,
         config: str | Path | None = None,
         *,
+        retrieval: str | Path | None = None,
         encoder_path: str | Path | None = None,
         device: str = "auto",
     ) -> "Converter":
         """Load a voice: our .safetensors, or an original .pth with its config.json.
 
+        `retrieval` is a file of clusters or of an index, ours or the original's, that was made of the same data;
         `encoder_path` is the speech encoder's weights file in place of the usual one. Raises CheckpointError,
         ConfigError, EncoderError.
         """
-        from svcnb.checkpoint import load_sovits
-
         network, config = load_sovits(model, config)
         encoder = encoders.get(config.model.speech_encoder, encoder_path, device)
-        return cls(network, config, encoder, device)
+        return cls(network, config, encoder, device, None if retrieval is None else load_retrieval(retrieval))
 
     def convert(
         self,
@@ -125,6 +140,7 @@ class Converter:
         sample_rate: int | None = None,
         speaker: str | int | None = None,
         *,
+        mix: Timeline | Mapping | np.ndarray | None = None,
         f0: np.ndarray | F0 | None = None,
         out: str | Path | None = None,
         progress: Callable[[float, float], None] | None = None,
@@ -132,18 +148,23 @@ class Converter:
     ) -> Conversion:
         """Convert a file, or an array (N,) or (channels, N) at `sample_rate` (the model's, if not given).
 
-        speaker: name or number; may be left out where there is one. f0: own melody in Hz, 0 where unvoiced, a value
-        per `hop` samples at the model's rate, in place of the song's. out: write the result to this wav, flac, mp3 or
-        ogg file as it comes, at constant memory. progress: called with the seconds done and the seconds in all.
-        options: the fields of `Options`. Raises ConvertError, AudioError, F0Error, OSError.
+        speaker: name or number; may be left out where there is one. mix: several speakers instead, as a Timeline or
+        amounts: by name, by number (S,), or per frame (T, S); nothing is retrieved for it. f0: own melody in Hz, 0
+        where unvoiced, a value per `hop` samples at the model's rate, in place of the song's. out: write the result to
+        this wav, flac, mp3 or ogg file as it comes, at constant memory. progress: called with the seconds done and the
+        seconds in all. options: the fields of `Options`. Raises ConvertError, MixError, RetrievalError, AudioError,
+        F0Error, OSError.
         """
-        options, speaker = _options(options), self.speaker_id(speaker)
+        options, speaker = _options(options), self.speaker_id(speaker) if mix is None else None
+        if options.retrieval_ratio and (mix is not None or self.retrieval is None):
+            why = "load clusters or an index for it" if mix is None else "for a mix it must be 0"
+            raise ConvertError(f"Nothing can be retrieved with retrieval_ratio {options.retrieval_ratio}: {why}.")
         if options.auto_f0 and not self.config.model.use_automatic_f0_prediction:
             raise ConvertError("This model can not choose the melody (it has no F0 decoder); leave auto_f0 off.")
         if out is not None:
             _check_output(out, song)
         with Source(song, sample_rate or self.sample_rate) as source:
-            job = _Job(self, source, speaker, options, f0, progress)
+            job = _Job(self, source, speaker, mix, options, f0, progress)
             if out is None:
                 sound = np.concatenate(list(job.blocks()))
             else:
@@ -166,21 +187,22 @@ class Converter:
 
     @torch.inference_mode()
     def sing(
-        self, wav: np.ndarray, sample_rate: int, speaker: int, options: Options, f0: F0 | None = None
+        self, wav: np.ndarray, sample_rate: int, speaker: int | np.ndarray, options: Options, f0: F0 | None = None
     ) -> tuple[np.ndarray, F0]:
         """Sing a stretch of sound (N,) in one go; returns it at the model's rate, and the pitch sung per hop.
 
-        f0: own melody, N // hop frames at the model's rate.
+        speaker: number, or shares of the speakers per frame (N // hop, S). f0: own melody, N // hop frames; both at
+        the model's rate.
         """
         length = at_rate(len(wav), sample_rate, self.sample_rate)
         wav = audio.resample(wav, sample_rate, self.sample_rate)[:length]
-        units, f0 = self.units_and_f0(wav, options, f0)
+        units, f0 = self.units_and_f0(wav, options, f0, speaker)
         volume = audio.volume(wav, self.hop) if self.config.model.vol_embedding else None
         sound, hz = self.model.infer(
             units,
             self._row(f0.filled()),
             self._row(f0.voiced),
-            speaker=torch.tensor([speaker], device=self.device),
+            **self._voice(speaker),
             volume=None if volume is None else self._row(volume),
             noise_scale=options.noise_scale,
             auto_f0=options.auto_f0,
@@ -190,14 +212,34 @@ class Converter:
         sound = audio.match_envelope(wav, sound, self.sample_rate, options.loudness_envelope)
         return hush(wav, sound, self.sample_rate), F0(hz[0].cpu().numpy() * f0.voiced, f0.voiced)
 
-    def units_and_f0(self, wav: np.ndarray, options: Options, f0: F0 | None = None) -> tuple[torch.Tensor, F0]:
-        """Units (1, D, T) and pitch (T,) of sound (N,) at the model's rate, T = N // hop; `f0` replaces the song's."""
+    def units_and_f0(
+        self, wav: np.ndarray, options: Options, f0: F0 | None = None, speaker: int | np.ndarray | None = None
+    ) -> tuple[torch.Tensor, F0]:
+        """Units (1, D, T) and pitch (T,) of sound (N,) at the model's rate, T = N // hop; `f0` replaces the song's.
+
+        speaker: whose units are retrieved, if it is a number.
+        """
         if f0 is None:
             f0 = self._predictor(options)(wav)
         f0 = F0(f0.hz * 2 ** (options.semitones / 12), f0.voiced)
         units = self.encoder.units(audio.resample(wav, self.sample_rate, 16000))
         units = encoders.stretch(units, len(wav) // self.hop, self.config.data.unit_interpolate_mode)
+        if isinstance(speaker, int):
+            units = self._retrieve(units, speaker, options.retrieval_ratio)
         return units.T[None].to(self.device), f0
+
+    def _retrieve(self, units: torch.Tensor, speaker: int, ratio: float | None) -> torch.Tensor:
+        if self.retrieval is None or ratio == 0:
+            return units
+        if isinstance(self.retrieval, Clusters):  # they go by name
+            speaker = next((name for name, number in self.config.spk.items() if number == speaker), speaker)
+        return self.retrieval.blend(units, speaker, 0.5 if ratio is None else ratio)
+
+    def _voice(self, speaker: int | np.ndarray) -> dict[str, torch.Tensor]:
+        """What tells the model who sings."""
+        if isinstance(speaker, int):
+            return {"speaker": torch.tensor([speaker], device=self.device)}
+        return {"mix": torch.from_numpy(speaker).to(self.device)}
 
     def _predictor(self, options: Options) -> Callable[[np.ndarray], F0]:
         if callable(options.f0_predictor):
@@ -216,10 +258,13 @@ class Converter:
 class _Job:
     """One song on its way through a converter."""
 
-    def __init__(self, converter: Converter, source: Source, speaker: int, options: Options, f0, progress):
+    def __init__(self, converter: Converter, source: Source, speaker, mix, options: Options, f0, progress):
         self.converter, self.source, self.speaker, self.options = converter, source, speaker, options
         self.rate, self.hop, self.progress = converter.sample_rate, converter.hop, progress
         frames = self._at(source.samples) // self.hop
+        speakers = converter.config.spk
+        count = len(speakers) or converter.config.model.n_speakers
+        self.mix = None if mix is None else frame_weights(mix, speakers, count, max(1, frames))
         self.own = None if f0 is None else _own_melody(f0, frames)
         self.melody = F0(np.zeros(frames), np.zeros(frames, bool))
         self.found = find_chunks(source, options.slice_db)
@@ -249,13 +294,20 @@ class _Job:
         before = pad * self.rate // rate
         after = self._at(len(wav)) - before - (end - start)
         first = (start - before) / self.hop  # frame of the song at which the padded piece begins
-        own = None if self.own is None else shift_frames(self.own, first, (before + end - start + after) // self.hop)
-        sound, f0 = self.converter.sing(wav, rate, self.speaker, self.options, own)
+        frames = (before + end - start + after) // self.hop
+        own = None if self.own is None else shift_frames(self.own, first, frames)
+        sound, f0 = self.converter.sing(wav, rate, self._singer(first, frames), self.options, own)
         frames = range(-(-start // self.hop), min(-(-end // self.hop), len(self.melody.hz)))
         sung = shift_frames(f0, frames.start - first, len(frames))
         self.melody.hz[frames.start : frames.stop] = sung.hz
         self.melody.voiced[frames.start : frames.stop] = sung.voiced
         return fit(sound[before : len(sound) - after], end - start)
+
+    def _singer(self, first: float, frames: int) -> int | np.ndarray:
+        """The speaker, or the mix in `frames` frames from `first` on."""
+        if self.mix is None:
+            return self.speaker
+        return self.mix[np.round(first + np.arange(frames)).astype(int).clip(0, len(self.mix) - 1)]
 
     def notes(self) -> Iterator[str]:
         """What the person should know about the result."""

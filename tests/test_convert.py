@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
 from svcnb import audio
 from svcnb import convert as convert_module
@@ -16,7 +16,10 @@ from svcnb.config import Config
 from svcnb.convert import Converter, ConvertError, Options, hush, shift_frames
 from svcnb.encoders import Encoder
 from svcnb.f0 import F0
+from svcnb.mixing import MixError, Timeline
 from svcnb.models.sovits import Sovits
+from svcnb.retrieval import Clusters, RetrievalError
+from svcnb.retrieval import load as load_retrieval
 from tests.test_slicer import sound
 
 SPEAKERS = ["a", "b"]
@@ -172,6 +175,70 @@ def test_the_networks_receive_what_the_original_gives_them(golden, mode, speaker
         assert np.abs(call.volume.numpy() - expected[f"{mode}.net_vol"]).max() < 1e-5
     assert np.abs(made - expected[f"{mode}.audio"]).max() < 1e-5
     assert np.allclose(f0.hz, filled[0] * f0.voiced * (1.5 if mode == "vits_vol" else 1), rtol=1e-5)
+
+
+@pytest.mark.parametrize("mode, ratio", [("cluster_half", 0.5), ("cluster_half", None), ("retrieval_0.7", 0.7)])
+def test_what_is_retrieved_is_blended_in_as_by_the_original(golden, tmp_path, mode, ratio):
+    expected = load_file(golden("inference/svc_infer_wiring.safetensors"))
+    if mode == "cluster_half":
+        retrieval = Clusters({"b": expected["cluster_half.centers"]})
+    else:
+        table = expected["retrieval.vectors"]
+        parts = {"units": table, "centroids": table.mean(0)[None], "cell": np.zeros(len(table), np.int32)}
+        save_file({f"1.{name}": part for name, part in parts.items()}, tmp_path / "a.safetensors",
+                  {"format": "1", "kind": "index"})  # fmt: skip
+        retrieval = load_retrieval(tmp_path / "a.safetensors")
+    model = StandInModel()
+    converter = Converter(model, config(), StandInEncoder(), "cpu", retrieval)
+    options = Options(f0_predictor=predictor, retrieval_ratio=ratio)
+    made, _ = converter.sing(expected["wav16k_input"], 16000, 1, options)
+    theirs = expected[f"{mode}.net_c"]
+    assert np.isfinite(theirs).all() and np.abs(model.calls[0].units.numpy() - theirs).max() < 1e-5
+    assert np.abs(made - expected[f"{mode}.audio"]).max() < 1e-5
+
+
+def test_retrieval_is_asked_for_where_there_is_one(converter):
+    with pytest.raises(ConvertError, match="load clusters or an index"):
+        convert(converter, tone(), retrieval_ratio=0.5)
+    converter.retrieval = Clusters({"b": np.zeros((2, 6))})
+    with pytest.raises(ConvertError, match="for a mix it must be 0"):
+        convert(converter, tone(), mix=[1, 1], retrieval_ratio=0.5)
+    with pytest.raises(RetrievalError, match=r"speaker 'a', only for b\."):
+        convert(converter, tone())
+    convert(converter, tone(), mix=[1, 1])
+    convert(converter, tone(), retrieval_ratio=0)
+
+
+@pytest.mark.parametrize("name", ["const", "ramp", "multi", "uncovered", "all_zero", "clip"])
+def test_a_mix_runs_along_the_song(golden, name):
+    """As in the original, but in the time of the song: there it runs over the padding of the pieces, too."""
+    cases = {case["name"]: case for case in json.loads(golden("inference/slice_inference.json").read_text())}
+    case = cases[f"mix_{name}"]
+    song, converter = sound(case["input_sr"], case["segments"]), StandInConverter(case)
+    sung, sing = [], converter.sing
+    converter.sing = lambda wav, rate, singer, *more: (sung.append(singer), sing(wav, rate, singer, *more))[1]
+    options = {ours: case["args"][theirs] for theirs, ours in NAMES.items()}
+    line = Timeline(case["args"]["spk"])
+    conversion = converter.convert(song, case["input_sr"], mix=line, **options)
+    theirs = load_file(golden("inference/slice_inference.safetensors"))[f"mix_{name}.out"]
+    assert conversion.speaker is None and np.abs(conversion.audio - theirs).max() < 1e-5
+    whole = line.weights(len(song) // 100)
+    starts = [0, 105] if name != "clip" else [0, 32, 72, 112]
+    for start, ours, call in zip(starts, sung, case["calls"], strict=True):
+        assert ours.shape == (call["n_frames"], 2) and np.allclose(ours.sum(1), 1)
+        if name in ("const", "all_zero"):
+            assert np.abs(ours - call["sid_T_S"]).max() < 1e-6
+        assert np.abs(ours[10:-10] - whole[start : start + len(ours) - 20]).max() < 0.02
+    assert np.array_equal(sung[0][:10], np.repeat(whole[:1], 10, 0))  # the padding before the song
+
+
+def test_a_mix_of_amounts_by_name(converter):
+    conversion = convert(converter, tone(), speaker=None, mix={"a": 1, "b": 3})
+    (call,) = converter.model.calls
+    assert call.mix.shape == (call.f0.shape[1], 2) and (call.mix == torch.tensor([0.25, 0.75])).all()
+    assert conversion.speaker is None and not hasattr(call, "speaker")
+    with pytest.raises(MixError, match="of 3 speakers, the model has 2"):
+        convert(converter, tone(), mix=[1, 1, 1])
 
 
 def test_speakers_are_found_as_by_the_original(golden, converter):
@@ -379,6 +446,7 @@ def test_a_voice_file_sings(tmp_path, monkeypatch, volume):
         ({"linear_gradient_retain": 0}, "over 0"),
         ({"loudness_envelope": 2}, "from 0 to 1"),
         ({"pad_seconds": -1}, "can not be negative"),
+        ({"retrieval_ratio": 1.1}, "from 0 to 1"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(converter, options, message):
