@@ -10,6 +10,8 @@ Notebook: 06_mixing_export
 import json
 import logging
 import re
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -17,16 +19,19 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
 
-from svcnb.config import Config
+from svcnb.config import Config, VocoderConfig
 from svcnb.files import whole_file, write_whole
+from svcnb.models.norms import fold_weight_norm
 from svcnb.models.sovits import Sovits
+from svcnb.models.vocoder import Vocoder
 from svcnb.retrieval.files import load_clusters, load_index, save_clusters, save_index
+from svcnb.spectral import resample, vocoder_mel
 from svcnb.unpickle import CheckpointError, Inert, read_torch
 from svcnb.weights import Misfit, fit, is_constant, settings_behind, shared_names
 
 __all__ = [
     "CheckpointError", "Inert", "clean", "compress", "latest", "load_base", "load_clusters", "load_index",
-    "load_sovits", "read_torch", "read_weights", "save_clusters", "save_discriminator", "save_index",
+    "load_sovits", "load_vocoder", "read_torch", "read_weights", "save_clusters", "save_discriminator", "save_index",
     "save_original", "save_sovits",
 ]  # fmt: skip
 log = logging.getLogger(__name__)
@@ -46,7 +51,7 @@ def load_sovits(path: str | Path, config: Config | str | Path | None = None, for
     path = Path(path)
     stored, metadata = _read(path)
     config = _config(path, metadata, config)
-    model = _build(path, config)
+    model = _build(path, lambda: Sovits(config))
     misfit = fit(model, stored)
     if not forgiving:
         _refuse(path, misfit, may_lack=(_TRAINING_ONLY,), may_spare=(_TRAINING_ONLY, "f0_decoder."))
@@ -67,6 +72,32 @@ def load_base(path: str | Path, model: nn.Module) -> list[str]:
     _refuse(path, misfit, may_lack=("emb_g.", "emb_vol.", "pre.", "f0_decoder.", _TRAINING_ONLY), may_spare=("",))
     _warn(path, misfit.kept, misfit.unused)
     return list(misfit.kept)
+
+
+def load_vocoder(folder: str | Path, log10: bool = False) -> Vocoder:
+    """The mel vocoder of a folder with `model` and config.json, in eval mode, in float32 on the CPU.
+
+    Weight norm stays as the file has it, apart or folded. log10: the network wants mels in decimal logarithm (the
+    vocoder type nsf-hifigan-log10). Raises CheckpointError, ConfigError, FileNotFoundError.
+    """
+    path = Path(folder) / "model"
+    config = VocoderConfig.load(path.with_name("config.json"))
+    stored = _read(path, part="generator")[0]
+    model = _build(path, lambda: Vocoder(config, partial(_mel, config), log10))
+    if "conv_pre.weight" in stored:
+        fold_weight_norm(model)
+    _refuse(path, fit(model, stored), may_lack=(), may_spare=())
+    _refuse_broken(path, model)
+    return model
+
+
+def _mel(config: VocoderConfig, audio: torch.Tensor, sample_rate: int, semitones: float) -> torch.Tensor:
+    """What a vocoder hears in sound (B, N) of any rate: (B, M, T)."""
+    audio = resample(audio, sample_rate, config.sampling_rate)
+    return vocoder_mel(
+        audio, config.sampling_rate, config.n_fft, config.hop_size, config.win_size, config.num_mels, config.fmin,
+        config.fmax, semitones,
+    )  # fmt: skip
 
 
 def save_sovits(path: str | Path, model: Sovits, config: Config, half: bool = False) -> None:
@@ -141,16 +172,16 @@ def _step(path: Path) -> int:
     return int(path.stem.rsplit("_", 1)[1])
 
 
-def _read(path: Path) -> tuple[dict[str, torch.Tensor], dict]:
+def _read(path: Path, part: str = "model") -> tuple[dict[str, torch.Tensor], dict]:
     """The tensors of a file of either format, and all else that it holds."""
     if not path.is_file():
         raise CheckpointError(f"There is no file {path}.")
     if path.suffix == ".safetensors":
         return _read_own(path)
     content = read_torch(path)
-    if not isinstance(content, dict) or not isinstance(content.get("model"), dict):
-        raise CheckpointError(f"{path} is not a model of so-vits-svc: it has no part called 'model'.")
-    weights = content.pop("model")
+    if not isinstance(content, dict) or not isinstance(content.get(part), dict):
+        raise CheckpointError(f"{path} is not a model of so-vits-svc: it has no part called {part!r}.")
+    weights = content.pop(part)
     return {key: value for key, value in weights.items() if isinstance(value, torch.Tensor)}, content
 
 
@@ -185,9 +216,9 @@ def _config(path: Path, metadata: dict, config: Config | str | Path | None) -> C
     return Config.load(config)
 
 
-def _build(path: Path, config: Config) -> Sovits:
+def _build(path: Path, network: Callable[[], nn.Module]) -> nn.Module:
     try:
-        return Sovits(config).eval()
+        return network().eval()
     except Exception as error:  # sizes that contradict each other fail in many ways
         reason = f"{type(error).__name__}: {error}".splitlines()[0].rstrip(".")
         raise CheckpointError(f"No network can be built from the config of {path} ({reason}).") from error

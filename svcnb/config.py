@@ -130,7 +130,16 @@ class ModelConfig(Section):
 
 
 class Tree(Section):
-    """A whole settings file."""
+    """A whole settings file; as JSON where a kind of file does not say otherwise."""
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read the file. Raises ConfigError, FileNotFoundError."""
+        return cls.parse(_read(path, json.loads), str(path))
+
+    def save(self, path: str | Path) -> None:
+        """Write the file, with the keys that were given or set, unknown ones too."""
+        write_whole(path, json.dumps(self.tree(), indent=2, ensure_ascii=False) + "\n")
 
     @classmethod
     def parse(cls, tree: dict, where: str = "config") -> Self:
@@ -166,15 +175,6 @@ class Config(Tree):
     spk: dict[str, int] = {}
 
     @classmethod
-    def load(cls, path: str | Path) -> Self:
-        """Read config.json. Raises ConfigError, FileNotFoundError."""
-        return cls.parse(_read(path, json.loads), str(path))
-
-    def save(self, path: str | Path) -> None:
-        """Write config.json, with the keys that were given or set, unknown ones too."""
-        write_whole(path, json.dumps(self.tree(), indent=2, ensure_ascii=False) + "\n")
-
-    @classmethod
     def preset(cls, name: str = "full", encoder: str = "vec768l12", speakers: list[str] | None = None) -> Self:
         """Settings to start from: `full` and `tiny` are the original's templates, `lesson` trains on a laptop.
 
@@ -205,6 +205,24 @@ class Config(Tree):
             return speaker
         names = ", ".join(self.spk) or f"numbers 0 to {self.model.n_speakers - 1}"
         raise KeyError(f"This model has no speaker {speaker!r}; it has {names}")
+
+
+class VocoderConfig(Tree):
+    """config.json of a mel vocoder (NSF-HiFiGAN); what only its training reads is kept as it is."""
+
+    sampling_rate: int  # Hz
+    num_mels: int
+    n_fft: int
+    hop_size: int  # samples per frame, and the product of upsample_rates
+    win_size: int
+    fmin: float  # Hz
+    fmax: float | None
+    resblock: str | int  # the text "1" is the large kind, anything else the small one
+    resblock_kernel_sizes: list[int]
+    resblock_dilation_sizes: list[list[int]]
+    upsample_rates: list[int]
+    upsample_kernel_sizes: list[int]
+    upsample_initial_channel: int
 
 
 class DiffusionDataConfig(Section):

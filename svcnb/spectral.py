@@ -70,6 +70,15 @@ def vocoder_mel(
     return spec_to_mel(spec, sample_rate, n_fft, n_mels, fmin, fmax).to(wav.dtype)
 
 
+def resample(wav: Tensor, rate: int, to: int) -> Tensor:
+    """wav (B, N) at another rate, (B, ceil(N * to / rate)), by the windowed sinc of the vocoder's makers."""
+    if rate == to:
+        return wav
+    from torchaudio.functional import resample as windowed_sinc  # slow to import, and rarely needed
+
+    return windowed_sinc(wav, rate, to, lowpass_filter_width=128)
+
+
 def _magnitude(wav: Tensor, n_fft: int, hop: int, win: int, floor: float) -> Tensor:
     window = _hann(win, wav.device, wav.dtype)
     spec = torch.stft(wav, n_fft, hop, win, window, center=False, return_complex=True)

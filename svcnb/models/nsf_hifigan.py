@@ -27,11 +27,15 @@ def _slope(slope: float):
 
 
 class SineSource(nn.Module):
-    """Sine waves at the pitch and its overtones, noise where there is no pitch, mixed to one signal."""
+    """Sine waves at the pitch and its overtones, noise where there is no pitch, mixed to one signal.
 
-    def __init__(self, sampling_rate: int):
+    The overtones start at random phases. smear: as in the mel vocoder, they get there by running at random wrong
+    frequencies through the first frame.
+    """
+
+    def __init__(self, sampling_rate: int, smear: bool = False):
         super().__init__()
-        self.sampling_rate = sampling_rate
+        self.sampling_rate, self.smear = sampling_rate, smear
         self.l_linear = nn.Linear(HARMONICS, 1)
 
     def forward(self, f0: torch.Tensor, hop: int, generator: torch.Generator | None = None) -> torch.Tensor:
@@ -45,9 +49,13 @@ class SineSource(nn.Module):
         with torch.autocast(f0.device.type, enabled=False):
             harmonics = torch.arange(1, HARMONICS + 1, device=f0.device)
             # The step per sample is rounded to float32, as the original's is; its sum is kept in double precision.
-            step = (f0.float()[..., None] * harmonics / self.sampling_rate % 1).double()  # cycles per sample, (B, T, 9)
+            step = f0.float()[..., None] * harmonics / self.sampling_rate % 1  # cycles per sample, (B, T, 9)
             start = uniform((len(f0), HARMONICS), generator).to(f0.device)
             start[:, 0] = 0
+            if self.smear:
+                step[:, 0] += start
+                start = torch.zeros_like(start)
+            step = step.double()
             before = (step * hop).cumsum(1) - step * hop + start.double()[:, None]
             within = torch.arange(1, hop + 1, device=f0.device)
             phase = (before[:, :, None] + step[:, :, None] * within[:, None]) % 1  # (B, T, hop, 9)
@@ -93,10 +101,11 @@ class ResBlock2(nn.Module):
 class Generator(nn.Module):
     """Upsample frames to samples in stages, adding the sine source at each.
 
-    Input: (B, C, T), pitch (B, T) in Hz, speaker (B, G, 1 or T). Output: (B, 1, T * hop) in (-1, 1).
+    Input: (B, C, T), pitch (B, T) in Hz, speaker (B, G, 1 or T) where there are gin_channels for one. Output:
+    (B, 1, T * hop) in (-1, 1).
     """
 
-    def __init__(self, model, channels: int, gin_channels: int, snake: bool = False):
+    def __init__(self, model, channels: int, gin_channels: int = 0, snake: bool = False, smear: bool = False):
         super().__init__()
         rates, kernels = model.upsample_rates, model.upsample_kernel_sizes
         widths = [model.upsample_initial_channel // 2**i for i in range(len(rates) + 1)]
@@ -104,7 +113,7 @@ class Generator(nn.Module):
         ResBlock = ResBlock1 if model.resblock == "1" else ResBlock2
         self.hop, self.n_kernels = math.prod(rates), len(model.resblock_kernel_sizes)
 
-        self.m_source = SineSource(model.sampling_rate)
+        self.m_source = SineSource(model.sampling_rate, smear)
         self.noise_convs = nn.ModuleList()
         self.conv_pre = Conv1d(channels, widths[0], 7, padding=3)
         self.ups, self.resblocks = nn.ModuleList(), nn.ModuleList()
@@ -120,11 +129,13 @@ class Generator(nn.Module):
                 self.resblocks.append(ResBlock(after, size, dilations, activation))
         self.conv_post = Conv1d(widths[-1], 1, 7, padding=3)
         self.snake_post = activation(widths[-1]) if snake else nn.LeakyReLU(0.01)
-        self.cond = nn.Conv1d(gin_channels, widths[0], 1)
+        self.cond = nn.Conv1d(gin_channels, widths[0], 1) if gin_channels else None
 
-    def forward(self, x, f0, g, generator: torch.Generator | None = None) -> torch.Tensor:
+    def forward(self, x, f0, g=None, generator: torch.Generator | None = None) -> torch.Tensor:
         source = self.m_source(f0, self.hop, generator)
-        x = self.conv_pre(x) + self.cond(g)
+        x = self.conv_pre(x)
+        if self.cond is not None:
+            x = x + self.cond(g)
         blocks = [self.resblocks[i : i + self.n_kernels] for i in range(0, len(self.resblocks), self.n_kernels)]
         for act, up, noise_conv, stage in zip(self.snakes, self.ups, self.noise_convs, blocks, strict=True):
             x = up(act(x)) + noise_conv(source)
