@@ -32,7 +32,6 @@ from svcnb.slicer import Chunk
 from svcnb.stream import Piece, Source, at_rate, find_chunks, fit, join, plan, writer
 
 LEAST_PAD = 0.1  # seconds of silence around a piece that encoders and predictors need
-SILENCE = 1e-4  # rms under which a recording holds nothing, -80 dB
 
 
 class ConvertError(ValueError):
@@ -210,7 +209,8 @@ class Converter:
         )
         sound = librosa.util.fix_length(sound[0, 0].float().cpu().numpy(), size=length)
         sound = audio.match_envelope(wav, sound, self.sample_rate, options.loudness_envelope)
-        return hush(wav, sound, self.sample_rate), F0(hz[0].cpu().numpy() * f0.voiced, f0.voiced)
+        sound = hush(wav, sound, self.sample_rate, options.slice_db)
+        return sound, F0(hz[0].cpu().numpy() * f0.voiced, f0.voiced)
 
     def units_and_f0(
         self, wav: np.ndarray, options: Options, f0: F0 | None = None, speaker: int | np.ndarray | None = None
@@ -323,11 +323,18 @@ class _Job:
             )
 
 
-def hush(source: np.ndarray, output: np.ndarray, sample_rate: int) -> np.ndarray:
-    """`output` faded out wherever `source` holds nothing for a tenth of a second: models hiss in silence."""
-    hop = sample_rate // 100
-    heard = audio.rms(source, 10 * hop, hop) > SILENCE
-    return output * np.interp(np.arange(len(output)) / hop, np.arange(len(heard)), heard).astype(np.float32)
+def hush(source: np.ndarray, output: np.ndarray, sample_rate: int, silence_db: float) -> np.ndarray:
+    """`output`, kept down wherever `source` is silent: a model makes a voice even of room noise.
+
+    Where the source, over a tenth of a second, is under `silence_db`, the output is at most twice as loud as it, their
+    overall levels matched; 6 dB above, it is free.
+    """
+    hop = max(1, sample_rate // 100)
+    song, made = (audio.rms(wav, 10 * hop, hop) for wav in (source, output))
+    allowed = 2 * song * np.sqrt(np.mean(output**2) / max(np.mean(source**2), 1e-12))
+    doubt = np.clip(2 - song / 10 ** (silence_db / 20), 0, 1)
+    gain = 1 - doubt * (1 - np.minimum(1, allowed / np.maximum(made, 1e-9)))
+    return output * np.interp(np.arange(len(output)) / hop, np.arange(len(gain)), gain).astype(np.float32)
 
 
 def shift_frames(f0: F0, first: float, frames: int) -> F0:

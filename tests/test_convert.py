@@ -400,14 +400,23 @@ def test_noise_begins_anew_with_each_piece(converter):
     assert not torch.equal(draws[0], draws[4])
 
 
-def test_hiss_in_silence_is_faded_out():
-    wav, hiss = tone(2), np.full(32000, 0.1, np.float32)
-    wav[8000:16000] = 0
-    out = hush(wav, hiss, 16000)
-    assert not out[9000:15000].any() and np.all(out[:8000] == np.float32(0.1)) and np.all(out[16000:] > 0.09)
+def test_what_is_silent_in_the_song_is_kept_down():
+    wav, voice = tone(3), np.full(48000, 0.1, np.float32)
+    noise = 0.001 * np.random.default_rng(0).standard_normal(16000).astype(np.float32)  # -60 dB
+    wav[16000:32000] = noise
+    ratio = 0.1 / np.sqrt(np.mean(wav**2))
+    for level in (1, 4):  # whatever the level of the voice
+        out = hush(wav, level * voice, 16000, -40)
+        assert np.all(out[:15000] == level * voice[:15000]) and np.all(out[33000:] == level * voice[33000:])
+        inside = out[17000:31000] / level
+        assert np.sqrt(np.mean(inside**2)) == pytest.approx(2 * 0.001 * ratio, rel=0.1)
+        assert np.abs(np.diff(out)).max() < 0.02 * level  # no click
+    assert np.array_equal(hush(wav, voice, 16000, -70), voice)
+    wav[16000:32000] = 0
+    assert not hush(wav, voice, 16000, -40)[17000:31000].any()
     short = tone(1)
     short[8000:9000] = 0  # a stop consonant
-    assert np.array_equal(hush(short, hiss[:16000], 16000), hiss[:16000])
+    assert np.array_equal(hush(short, voice[:16000], 16000, -40), voice[:16000])
 
 
 # A real voice
