@@ -10,9 +10,8 @@ notes), sung by the voice model, and joined to the one before. Only one piece is
 Notebook: 05_infer
 """
 
-import difflib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import librosa
@@ -26,47 +25,13 @@ from svcnb.config import Config
 from svcnb.encoders.base import pick_device
 from svcnb.f0 import F0
 from svcnb.mixing import Timeline, frame_weights
+from svcnb.options import ConvertError, Options
 from svcnb.retrieval import Clusters, Index
 from svcnb.retrieval import load as load_retrieval
 from svcnb.slicer import Chunk
 from svcnb.stream import Piece, Source, at_rate, find_chunks, fit, join, plan, writer
 
 LEAST_PAD = 0.1  # seconds of silence around a piece that encoders and predictors need
-
-
-class ConvertError(ValueError):
-    """A conversion was asked for that this model or song does not allow; the message says what to do."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a song is converted; the defaults are the original's, but for the predictor."""
-
-    semitones: float = 0  # added to the melody
-    f0_predictor: str | Callable[[np.ndarray], F0] = "fcpe"  # a name that svcnb.f0 knows, or a predictor
-    f0_threshold: float = 0.05  # confidence below which a frame is unvoiced
-    auto_f0: bool = False  # the model chooses the melody; for speech, out of tune with accompaniment
-    noise_scale: float = 0.4  # 0 is flat and clear, 1 lively and rough
-    slice_db: float = -40  # silence is below; -30 for noisy songs, -50 keeps breaths
-    pad_seconds: float = 0.5  # silence put around each piece while it is sung
-    clip: float = 0  # seconds; cut pieces to this length even without a silence; 0: only what is over 25 s
-    linear_gradient: float = 0  # seconds of overlap between such pieces
-    linear_gradient_retain: float = 0.75  # share of the overlap that is crossfaded
-    loudness_envelope: float = 1  # 0 takes over the loudness of the song, 1 keeps the model's
-    retrieval_ratio: float | None = None  # 0 to 1, share of what is retrieved; none: half, if a retrieval is loaded
-    seed: int = 52468  # of the noise that each piece is sung from
-
-    def __post_init__(self) -> None:
-        if min(self.noise_scale, self.pad_seconds, self.clip, self.linear_gradient) < 0:
-            raise ConvertError("noise_scale, pad_seconds, clip and linear_gradient can not be negative.")
-        if self.clip and not self.linear_gradient < self.clip:
-            raise ConvertError(f"linear_gradient is {self.linear_gradient} s; it must be shorter than clip.")
-        if not 0 < self.linear_gradient_retain <= 1:
-            raise ConvertError(f"linear_gradient_retain is {self.linear_gradient_retain}; it must be over 0, up to 1.")
-        if not 0 <= self.loudness_envelope <= 1:
-            raise ConvertError(f"loudness_envelope is {self.loudness_envelope}; it must be from 0 to 1.")
-        if not 0 <= (self.retrieval_ratio or 0) <= 1:
-            raise ConvertError(f"retrieval_ratio is {self.retrieval_ratio}; it must be from 0 to 1.")
 
 
 @dataclass(frozen=True)
@@ -154,7 +119,7 @@ class Converter:
         seconds in all. options: the fields of `Options`. Raises ConvertError, MixError, RetrievalError, AudioError,
         F0Error, OSError.
         """
-        options, speaker = _options(options), self.speaker_id(speaker) if mix is None else None
+        options, speaker = Options.of(options), self.speaker_id(speaker) if mix is None else None
         if options.retrieval_ratio and (mix is not None or self.retrieval is None):
             why = "load clusters or an index for it" if mix is None else "for a mix it must be 0"
             raise ConvertError(f"Nothing can be retrieved with retrieval_ratio {options.retrieval_ratio}: {why}.")
@@ -345,16 +310,6 @@ def shift_frames(f0: F0, first: float, frames: int) -> F0:
     voiced = inside & f0.voiced[near.clip(0, len(f0.hz) - 1)] if len(f0.hz) else inside
     hz = np.interp(at, np.arange(len(f0.hz)), f0.filled()) if len(f0.hz) else np.zeros(frames)
     return F0(np.where(voiced, hz, 0), voiced)
-
-
-def _options(given: dict) -> Options:
-    known = [option.name for option in fields(Options)]
-    for name in given:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, 1, 0.5)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}."
-            raise ConvertError(f"There is no option {name!r}; {hint}")
-    return Options(**given)
 
 
 def _own_melody(f0: np.ndarray | F0, frames: int) -> F0:

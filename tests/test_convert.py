@@ -455,6 +455,8 @@ def test_a_voice_file_sings(tmp_path, monkeypatch, volume):
         ({"linear_gradient_retain": 0}, "over 0"),
         ({"loudness_envelope": 2}, "from 0 to 1"),
         ({"pad_seconds": -1}, "can not be negative"),
+        ({"clip": 0.01}, "at least"),
+        ({"semitones": float("nan")}, "semitones is nan; it must be a number"),
         ({"retrieval_ratio": 1.1}, "from 0 to 1"),
     ],
 )

@@ -15,7 +15,7 @@ FLOORS = [  # a room imports from its own floor and from those below
     {"audio", "spectral", "slicer", "stream", "registry", "encoders", "f0", "lesson"},  # these know no model
     {"models"},  # torch, and nothing of ours
     {"checkpoint", "dataset", "prepare", "retrieval", "mixing", "evaluate"},
-    {"training", "convert", "export"},
+    {"training", "options", "convert", "export"},
     {"plots", "widgets", "notebook", "cli", "demo", "doctor", "__main__"},  # the roof
 ]
 
