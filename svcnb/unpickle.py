@@ -131,8 +131,11 @@ def _read_stream(file: BinaryIO, size: int) -> Any:
     if sorted(keys) != sorted(storages):
         raise _Refused("does not hold the tensors that it lists")
     for key in keys:
-        numel = int.from_bytes(file.read(8), "little")
-        storages[key].copy_(_tensor_of_bytes(file.read(numel * storages[key].dtype.itemsize), storages[key].dtype))
+        numel, dtype = int.from_bytes(file.read(8), "little"), storages[key].dtype
+        data = file.read(numel * dtype.itemsize)
+        if numel != len(storages[key]) or len(data) != numel * dtype.itemsize:
+            raise _Refused("is cut short")
+        storages[key].copy_(_tensor_of_bytes(data, dtype))
     return content
 
 
