@@ -12,6 +12,7 @@ Traps, all met in practice:
 Notebook: 05_infer
 """
 
+import warnings
 from dataclasses import dataclass, fields
 from functools import cache, cached_property
 from pathlib import Path
@@ -175,7 +176,9 @@ def _predictor(name: str) -> pitch.Predictor:
 @cache
 def _resemblyzer():
     try:
-        from resemblyzer import VoiceEncoder, preprocess_wav
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # one of its libraries asks for pkg_resources
+            from resemblyzer import VoiceEncoder, preprocess_wav
     except ImportError:
         return None
     return VoiceEncoder("cpu", verbose=False), preprocess_wav
