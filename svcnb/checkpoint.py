@@ -19,8 +19,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
 
-from svcnb.config import Config, VocoderConfig
+from svcnb.config import Config, DiffusionConfig, Tree, VocoderConfig
 from svcnb.files import whole_file, write_whole
+from svcnb.models.diffusion import Unit2Mel
 from svcnb.models.norms import fold_weight_norm
 from svcnb.models.sovits import Sovits
 from svcnb.models.vocoder import Vocoder
@@ -30,13 +31,17 @@ from svcnb.unpickle import CheckpointError, Inert, read_torch
 from svcnb.weights import Misfit, fit, is_constant, settings_behind, shared_names
 
 __all__ = [
-    "CheckpointError", "Inert", "clean", "compress", "latest", "load_base", "load_clusters", "load_index",
-    "load_sovits", "load_vocoder", "read_torch", "read_weights", "save_clusters", "save_discriminator", "save_index",
-    "save_original", "save_sovits",
+    "CheckpointError", "Inert", "clean", "compress", "latest", "load_base", "load_clusters",
+    "load_diffusion", "load_index", "load_sovits", "load_vocoder", "read_torch", "read_weights", "save_clusters",
+    "save_diffusion", "save_discriminator", "save_index", "save_original", "save_original_diffusion", "save_sovits",
 ]  # fmt: skip
 log = logging.getLogger(__name__)
 
 FORMAT = 1  # of our own files; a change that older versions would misread raises it
+_KINDS = {  # of model, by config: name in own files, in words, and the config's name beside an original file
+    Config: ("sovits", "voice model", "config.json"),
+    DiffusionConfig: ("diffusion", "diffusion model", "config.yaml"),
+}
 _TRAINING_ONLY = "enc_q."  # the posterior encoder, which conversion does without
 
 
@@ -74,6 +79,26 @@ def load_base(path: str | Path, model: nn.Module) -> list[str]:
     return list(misfit.kept)
 
 
+def load_diffusion(
+    path: str | Path, config: DiffusionConfig | str | Path | None = None
+) -> tuple[Unit2Mel, DiffusionConfig]:
+    """A diffusion model ready for conversion, in float32 on the CPU, and its config.
+
+    path: own .safetensors, or the original's model_….pt with a diffusion.yaml (default: the config.yaml beside it); how
+    many mel bands it makes is read off its weights. Raises as `load_sovits` does.
+    """
+    path = Path(path)
+    stored, metadata = _read(path)
+    config = _config(path, metadata, config, DiffusionConfig)
+    first = stored.get("decoder.denoise_fn.input_projection.weight")
+    if first is None or first.dim() != 3:
+        raise CheckpointError(f"{path} is no diffusion model: it has no denoiser.")
+    model = _build(path, lambda: Unit2Mel(config, mels=first.shape[1]))
+    _refuse(path, fit(model, stored), may_lack=(), may_spare=())
+    _refuse_broken(path, model)
+    return model, config
+
+
 def load_vocoder(folder: str | Path, log10: bool = False) -> Vocoder:
     """The mel vocoder of a folder with `model` and config.json, in eval mode, in float32 on the CPU.
 
@@ -103,6 +128,23 @@ def _mel(config: VocoderConfig, audio: torch.Tensor, sample_rate: int, semitones
 def save_sovits(path: str | Path, model: Sovits, config: Config, half: bool = False) -> None:
     """Write our own file, whole or not at all. half: as float16, half the size. Raises OSError, CheckpointError."""
     _save(path, "sovits", model, config, torch.float16 if half else torch.float32)
+
+
+def save_diffusion(path: str | Path, model: Unit2Mel, config: DiffusionConfig) -> None:
+    """Write our own file of a diffusion model, whole or not at all. Raises OSError."""
+    _save(path, "diffusion", model, config, torch.float32)
+
+
+def save_original_diffusion(path: str | Path, model: Unit2Mel, global_step: int = 0, optimizer=None) -> None:
+    """Write a diffusion model as the original's model_….pt; its config.yaml is written apart. Raises OSError.
+
+    optimizer: an AdamW over `model.parameters()`, to go on training from there.
+    """
+    content = {"global_step": global_step, "model": {k: v.detach().cpu() for k, v in model.state_dict().items()}}
+    if optimizer is not None:
+        content["optimizer"] = optimizer.state_dict()
+    with whole_file(path) as part:
+        torch.save(content, part)
 
 
 def save_discriminator(path: str | Path, model: nn.Module, config: Config, half: bool = False) -> None:
@@ -199,21 +241,22 @@ def _read_own(path: Path) -> tuple[dict[str, torch.Tensor], dict]:
     return stored, metadata
 
 
-def _config(path: Path, metadata: dict, config: Config | str | Path | None) -> Config:
+def _config(path: Path, metadata: dict, config: Tree | str | Path | None, tree: type[Tree] = Config) -> Tree:
     """The config given, else the one in an own file, else the one beside an original file."""
-    if isinstance(config, Config):
+    if isinstance(config, tree):
         return config
+    kind, model, beside = _KINDS[tree]
     if config is None and path.suffix == ".safetensors":
-        if metadata.get("kind") != "sovits":
-            raise CheckpointError(f"{path} holds a {metadata.get('kind', 'part')}, not a voice model.")
+        if metadata.get("kind") != kind:
+            raise CheckpointError(f"{path} holds a {metadata.get('kind', 'part')}, not a {model}.")
         try:
-            return Config.parse(json.loads(metadata["config"]), f"the config in {path}")
+            return tree.parse(json.loads(metadata["config"]), f"the config in {path}")
         except (KeyError, json.JSONDecodeError, RecursionError):
             raise CheckpointError(f"{path} holds no readable config; give the path of one.") from None
-    config = path.with_name("config.json") if config is None else Path(config)
+    config = path.with_name(beside) if config is None else Path(config)
     if not config.is_file():
-        raise CheckpointError(f"{path} needs the config.json that was made with it, and {config} is not there.")
-    return Config.load(config)
+        raise CheckpointError(f"{path} needs the {beside} that was made with it, and {config} is not there.")
+    return tree.load(config)
 
 
 def _build(path: Path, network: Callable[[], nn.Module]) -> nn.Module:
@@ -254,7 +297,7 @@ def _warn(path: Path, kept: dict[str, str], unused: list[str]) -> None:
         log.warning("%s: %d parts have no use here: %s", path, len(unused), ", ".join(unused))
 
 
-def _save(path: str | Path, kind: str, model: nn.Module, config: Config, dtype: torch.dtype) -> None:
+def _save(path: str | Path, kind: str, model: nn.Module, config: Tree, dtype: torch.dtype) -> None:
     _refuse_folded(model)
     names = shared_names(model)
     state = {

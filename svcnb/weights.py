@@ -26,6 +26,12 @@ _SETTINGS = (  # what decides the shape or presence of a tensor, by the beginnin
     (r"flow\.", "model.use_transformer_flow, model.n_flow_layer and model.flow_share_parameter"),
     (r"f0_decoder\.", "model.use_automatic_f0_prediction"),
     (r"emb_uv\.", "model.hidden_channels"),
+    (r"unit_embed\.", "data.encoder_out_channels and model.n_hidden"),
+    (r"(f0|volume)_embed\.", "model.n_hidden"),
+    (r"aug_shift_embed\.", "model.use_pitch_aug"),
+    (r"spk_embed\.", "model.n_spk"),
+    (r"decoder\.denoise_fn\.", "model.n_layers, model.n_chans and model.n_hidden"),
+    (r"decoder\.", "model.timesteps"),
     (r"(conv_pre|conv_post|noise_convs|ups|resblocks|m_source)\.", "num_mels and the upsample and resblock settings"),
     (r"discriminators\.", "model.use_spectral_norm and train.disc_width"),
 )  # fmt: skip

@@ -1,0 +1,152 @@
+"""Diffusion: a mel made out of noise, or made better, for the units, pitch and loudness of a song and for a speaker.
+
+Training adds noise to mels and asks the denoiser which. Sampling begins with noise, or with the mel of another model
+noised up to some step (shallow diffusion), and takes the noise away step by step. Attribute names are those of the
+original's files.
+
+Notebook: 04_train_diffusion
+"""
+
+import torch
+from torch import nn
+
+from svcnb.models.noise import normal
+from svcnb.models.samplers import sample
+from svcnb.models.schedule import linear_betas, noise_schedule
+from svcnb.models.wavenet import WaveNet
+
+SPEC_MIN, SPEC_MAX = -12.0, 2.0  # natural log mel that becomes -1 and 1
+
+
+class GaussianDiffusion(nn.Module):
+    """Noise and its removal, for log mels (B, M, T); only the first `k_step` of the schedule's steps are in use."""
+
+    def __init__(self, denoise_fn: nn.Module, timesteps: int = 1000, k_step: int = 1000):
+        super().__init__()
+        self.denoise_fn, self.k_step = denoise_fn, k_step
+        for name, values in noise_schedule(linear_betas(timesteps)).items():
+            self.register_buffer(name, values.float())
+        self.register_buffer("spec_min", torch.full((1, 1, 1), SPEC_MIN))
+        self.register_buffer("spec_max", torch.full((1, 1, 1), SPEC_MAX))
+
+    def norm(self, mel: torch.Tensor) -> torch.Tensor:
+        """Log mel to about -1 … 1; nothing is cut off."""
+        return (mel - self.spec_min) / (self.spec_max - self.spec_min) * 2 - 1
+
+    def denorm(self, x: torch.Tensor) -> torch.Tensor:
+        """The way back from `norm`."""
+        return (x + 1) / 2 * (self.spec_max - self.spec_min) + self.spec_min
+
+    def add_noise(self, x: torch.Tensor, step: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+        """x (B, M, T), clean, as it is at steps (B,)."""
+        at = lambda values: values[step].view(-1, 1, 1)
+        return at(self.sqrt_alphas_cumprod) * x + at(self.sqrt_one_minus_alphas_cumprod) * noise
+
+    def loss(self, mel, condition, step, noise) -> torch.Tensor:
+        """Mean square of what the denoiser misses of noise (B, M, T) added to mel (B, M, T) as of steps (B,)."""
+        said = self.denoise_fn(self.add_noise(self.norm(mel), step, noise), step, condition)
+        return nn.functional.mse_loss(said, noise)
+
+    def sample(self, condition, mel=None, k_step=None, sampler="unipc", speedup=10, generator=None) -> torch.Tensor:
+        """A log mel (B, M, T) for a condition (B, H, T), from noise or from `mel` noised by k_step steps."""
+        shape = (len(condition), self.denoise_fn.input_projection.in_channels, condition.shape[-1])
+        x, k_step = normal(shape, condition, generator), k_step if mel is not None else self.k_step
+        if mel is not None:
+            last = torch.full((len(condition),), k_step - 1, device=condition.device)
+            x = self.add_noise(self.norm(mel), last, x)
+        denoise = lambda x, step: self.denoise_fn(x, step, condition)
+        return self.denorm(sample(sampler, denoise, x, self.betas[:k_step], speedup, generator))
+
+
+class Unit2Mel(nn.Module):
+    """The whole network, built from a DiffusionConfig (or anything with its `data` and `model` sections).
+
+    mels: bands of the vocoder that the model is for.
+    """
+
+    def __init__(self, config, mels: int = 128):
+        super().__init__()
+        model, hidden = config.model, config.model.n_hidden
+        self.timesteps = model.timesteps
+        limited = 0 < model.k_step_max < model.timesteps
+        self.k_step_max = model.k_step_max if limited else model.timesteps
+        self.unit_embed = nn.Linear(config.data.encoder_out_channels, hidden)
+        self.f0_embed = nn.Linear(1, hidden)
+        self.volume_embed = nn.Linear(1, hidden)
+        self.aug_shift_embed = nn.Linear(1, hidden, bias=False) if model.use_pitch_aug else None
+        self.spk_embed = nn.Embedding(model.n_spk, hidden) if model.n_spk > 1 else None
+        denoiser = WaveNet(mels, model.n_layers, model.n_chans, hidden)
+        self.decoder = GaussianDiffusion(denoiser, model.timesteps, self.k_step_max)
+
+    def condition(self, units, f0, volume, speaker=None, mix=None, semitones=None) -> torch.Tensor:
+        """What the denoiser is told (B, H, T). Arguments as for `forward`.
+
+        semitones (B,): by how much the sound was shifted, pitch and formants, to have more of it to learn from.
+        Raises ValueError for a mix of the wrong shape, and where a model of several speakers is given none.
+        """
+        x = self.unit_embed(units) + self.f0_embed(torch.log1p(f0 / 700)) + self.volume_embed(volume)
+        if self.spk_embed is not None:
+            x = x + self._voice(speaker, mix, units.shape[1])
+        if self.aug_shift_embed is not None and semitones is not None:
+            x = x + self.aug_shift_embed(semitones.view(-1, 1, 1) / 5)
+        return x.mT
+
+    def _voice(self, speaker, mix, frames: int) -> torch.Tensor:
+        """Speaker embedding (B, 1, H), or the mix's (1 or T, H)."""
+        known = self.spk_embed.num_embeddings
+        if mix is not None:
+            if mix.dim() != 2 or len(mix) not in (1, frames) or mix.shape[1] > known:
+                raise ValueError(
+                    f"A mix needs one row, or one per frame, and at most {known} speakers: "
+                    f"expected ({frames}, speakers), got {tuple(mix.shape)}."
+                )
+            return mix @ self.spk_embed.weight[: mix.shape[1]]
+        if speaker is None:
+            raise ValueError(f"This model has {known} speakers; say which one, or how to mix them.")
+        return self.spk_embed(speaker.view(-1, 1))
+
+    def loss(self, units, f0, volume, mel, speaker=None, semitones=None, generator=None) -> torch.Tensor:
+        """One training pass: how well the denoiser tells random noise at a random step of each mel (B, T, M), a scalar.
+
+        The other arguments are as for `condition`.
+        """
+        condition = self.condition(units, f0, volume, speaker, semitones=semitones)
+        where = mel.device if generator is None else generator.device
+        step = torch.randint(0, self.k_step_max, (len(mel),), generator=generator, device=where).to(mel.device)
+        noise = normal(mel.mT.shape, mel, generator)
+        return self.decoder.loss(mel.mT, condition, step, noise)
+
+    @torch.inference_mode()
+    def forward(
+        self,
+        units,
+        f0,
+        volume,
+        speaker=None,
+        mix=None,
+        source_mel=None,
+        k_step=None,
+        sampler="unipc",
+        speedup=10,
+        generator=None,
+    ) -> torch.Tensor:
+        """A natural log mel (B, T, M) for units (B, T, D), f0 (B, T, 1) in Hz and volume (B, T, 1).
+
+        The voice is a `speaker` (B,), counted from 0, or a `mix` (T or 1, S) of weights of the first S speakers.
+        source_mel (B, T, M): begin with this mel, noised by `k_step` steps (None: all that the model was trained on);
+        without it begin with noise, for which k_step has no meaning. speedup: steps per network call; 1 takes every
+        step, as DDPM does, whichever sampler is named.
+        Raises ValueError for steps that the model was not trained on, or too few of them for the speedup.
+        """
+        condition = self.condition(units, f0, volume, speaker, mix)
+        if source_mel is None:
+            if self.k_step_max < self.timesteps:
+                raise ValueError(
+                    f"This model was trained on the last {self.k_step_max} of {self.timesteps} steps to a clean mel, "
+                    "so it cannot begin with noise; give it a source_mel."
+                )
+            return self.decoder.sample(condition, None, None, sampler, speedup, generator).mT
+        k_step = self.k_step_max if k_step is None else k_step
+        if not 1 <= k_step <= self.k_step_max:
+            raise ValueError(f"k_step is {k_step}, but this model was trained on 1 to {self.k_step_max} steps.")
+        return self.decoder.sample(condition, source_mel.mT, k_step, sampler, speedup, generator).mT
