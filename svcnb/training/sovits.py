@@ -66,7 +66,7 @@ def train_sovits(
     )
     last = min(max_steps or 10**12, config.train.epochs * batches.per_epoch)
     saved = state.step
-    writer = _tensorboard(folder, tensorboard and acc.is_main_process)
+    writer = _tensorboard(folder, tensorboard and acc.is_main_process, config.data.sampling_rate)
     if acc.is_main_process:
         config.save(folder / "config.json")
     torch.set_flush_denormal(True)  # numbers near zero are slow on a CPU and of no use
@@ -295,7 +295,7 @@ def _loader(data: SovitsDataset, batches: Batches, acc) -> DataLoader:
     )
 
 
-def _tensorboard(folder: Path, wanted: bool):
+def _tensorboard(folder: Path, wanted: bool, rate: int):
     """A function that writes a step to TensorBoard under the original's names, or one that does nothing."""
     if not wanted:
         return lambda step: None
@@ -310,6 +310,8 @@ def _tensorboard(folder: Path, wanted: bool):
             writer.add_scalar(f"grad_norm_{name[0]}", value, step.step)
         writer.add_scalar("learning_rate", step.learning_rate, step.step)
         for name, sound in step.audio.items():
-            writer.add_audio(f"gen/{name}", sound[None], step.step, 44100)
+            writer.add_audio(f"gen/{name}", sound[None], step.step, rate)
+        if step.saved:
+            writer.flush()
 
     return write
