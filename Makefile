@@ -20,9 +20,10 @@ help:
 demo: $(READY)
 	@$(BIN)/python -m svcnb demo
 
+# --allow-root: in a container everyone is root.
 lab: $(READY)
 	@echo "Opening the notebooks; stop with Ctrl-C."
-	@$(BIN)/jupyter lab --notebook-dir=notebooks notebooks/01_data.ipynb
+	@$(BIN)/jupyter lab --allow-root notebooks/01_data.ipynb
 
 bench: $(READY)
 	@$(BIN)/python -m benchmarks
