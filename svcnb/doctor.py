@@ -21,6 +21,7 @@ EXTRAS = {  # what an optional package is for, and the extra that brings it
     "resemblyzer": ("speaker similarity", "eval"),
     "tensorboard": ("training curves in TensorBoard", "eval"),
     "onnxruntime": ("ONNX encoders and export", "onnx"),
+    "swift-f0": ("the pitch predictor swiftf0", "onnx"),
     "jupyterlab": ("the notebooks", "lab"),
 }
 MEND = "run: python -m svcnb doctor --mend"
