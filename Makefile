@@ -8,13 +8,14 @@ READY := .venv/ready
 TEST_ENV := SVCNB_FAST=1 MPLBACKEND=agg PYTHONHASHSEED=0 OMP_NUM_THREADS=1 TQDM_DISABLE=1 CUBLAS_WORKSPACE_CONFIG=:4096:8
 NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout 300 --nbval-sanitize-with tests/notebooks/sanitize.cfg
 
-.PHONY: help demo test lab bench clean
+.PHONY: help demo test lab bench notebooks clean
 
 help:
 	@echo "make demo    convert a song from one lesson singer to another, and score it"
 	@echo "make lab     open the notebooks in JupyterLab"
 	@echo "make test    lint, tests, notebooks"
 	@echo "make bench   measure speed on this machine"
+	@echo "make notebooks  run the notebooks and store what they show; NOTEBOOKS=02_features for one"
 	@echo "make clean   remove .venv and what demo and bench wrote"
 
 demo: $(READY)
@@ -33,6 +34,10 @@ test: $(READY)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@echo "Running the tests and the notebooks, $(JOBS) at a time"
 	@$(TEST_ENV) $(BIN)/python -m pytest tests notebooks $(NBVAL) -n $(JOBS) --dist loadscope
+
+# For who edits them: afterwards look at the difference, then `make test`.
+notebooks: $(READY)
+	@$(TEST_ENV) $(BIN)/python -m tests.notebooks.store $(NOTEBOOKS)
 
 clean:
 	rm -rf .venv out

@@ -13,7 +13,7 @@ _HOMES = {
     "ConvertPanel": "convert_panel",
     "UnitsView": "units_view",
 }
-__all__ = ["Compare", "ConvertPanel", "MixTimeline", "PitchEditor", "TrainingMonitor", "UnitsView"]  # noqa: F822
+__all__ = ["Compare", "ConvertPanel", "MixTimeline", "PitchEditor", "TrainingMonitor", "UnitsView"]
 
 
 def __getattr__(name: str):

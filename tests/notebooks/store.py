@@ -1,0 +1,46 @@
+"""Run the notebooks as the tests do and store what their cells show: `make notebooks`, or with names, `… 02_features`.
+
+Kept are printed text and described pictures; sound, widgets and progress are left out, as the lint asks.
+"""
+
+import sys
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+
+FOLDER = Path(__file__).parents[2] / "notebooks"
+
+
+def kept(output) -> bool:
+    """True for what belongs into the repository."""
+    data = output.get("data", {})
+    markup = "".join(data.get("text/html", ""))
+    widget = "application/vnd.jupyter.widget-view+json" in data
+    return output.get("name") != "stderr" and not widget and "<audio" not in markup
+
+
+def store(path: Path) -> None:
+    """Run one notebook and write it back with its outputs. Raises CellExecutionError."""
+    notebook = nbformat.read(path, 4)
+    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(path.parent)}}).execute()
+    notebook.metadata = {key: notebook.metadata[key] for key in ("kernelspec", "language_info")}
+    notebook.metadata.language_info = {"name": "python"}
+    for count, cell in enumerate((cell for cell in notebook.cells if cell.cell_type == "code"), 1):
+        cell.metadata.pop("execution", None)
+        cell.outputs = [
+            output for output in cell.outputs if kept(output) and "setup" not in cell.metadata.get("tags", [])
+        ]
+        for output in cell.outputs:
+            output.pop("execution_count", None)
+            if output.output_type == "execute_result":
+                output.execution_count = count
+        cell.execution_count = count if cell.outputs else None  # nbval refuses outputs without a count
+    nbformat.write(notebook, path)
+
+
+if __name__ == "__main__":
+    for path in sorted(FOLDER.glob("*.ipynb")):
+        if path.stem in (sys.argv[1:] or [path.stem]):
+            print(f"Running {path.stem}", flush=True)
+            store(path)
