@@ -51,4 +51,6 @@ def _advice(error: OSError) -> str:
         return "the disk is full; free some space and run again, what is done is kept"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return "the folder may not be written to; choose another one or change its permissions"
+    if error.errno == errno.ENOENT:
+        return "another process wrote it at the same moment; run one at a time"
     return error.strerror or str(error)
