@@ -20,10 +20,10 @@ def test_a_failure_leaves_the_old_file(tmp_path):
 
 
 def test_two_at_once_are_told_so(tmp_path):
-    with pytest.raises(OSError, match=r"a could not be written: another process wrote it at the same moment"):
-        with whole_file(tmp_path / "a") as part:
-            part.write_bytes(b"one")
-            write_whole(tmp_path / "a", b"two")
+    said = "a could not be written: another process wrote it at the same moment"
+    with pytest.raises(OSError, match=said), whole_file(tmp_path / "a") as part:
+        part.write_bytes(b"one")
+        write_whole(tmp_path / "a", b"two")
     assert (tmp_path / "a").read_bytes() == b"two"
 
 
