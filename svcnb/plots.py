@@ -75,6 +75,17 @@ def spectrogram(
     return figure
 
 
+def levels(wav: np.ndarray, sample_rate: int, rows: np.ndarray, columns: int = 1200) -> tuple[np.ndarray, int]:
+    """Level (len(rows), T) at frequencies in Hz, in dB below the loudest; and the samples from column to column.
+
+    There are `columns` at most, or a few more.
+    """
+    hop = max(256, len(wav) // columns)
+    level = librosa.amplitude_to_db(np.abs(librosa.stft(wav, n_fft=4096, hop_length=hop)), ref=np.max, top_db=RANGE_DB)
+    hz = np.arange(level.shape[0]) * sample_rate / 4096
+    return np.array([np.interp(rows, hz, column) for column in level.T]).T, hop
+
+
 def f0_curves(
     curves: Mapping[str, F0], hop: int = 512, sample_rate: int = 44100, wav: np.ndarray | None = None, title: str = ""
 ) -> Figure:
@@ -203,12 +214,8 @@ def _draw_waveform(axes: Axes, wav: np.ndarray, sample_rate: int) -> None:
 
 
 def _draw_spectrogram(axes, wav, sample_rate, low, high=None, cmap=HEAT):
-    """Level in dB, over 1200 columns at most."""
-    hop = max(256, len(wav) // 1200)
-    level = librosa.amplitude_to_db(np.abs(librosa.stft(wav, n_fft=4096, hop_length=hop)), ref=np.max, top_db=RANGE_DB)
-    hz = np.arange(level.shape[0]) * sample_rate / 4096
     rows = np.geomspace(low, min(high or 20000, sample_rate / 2), 320)
-    image = np.array([np.interp(rows, hz, column) for column in level.T]).T
+    image, hop = levels(wav, sample_rate, rows)
     edges = np.arange(image.shape[1]) * hop / sample_rate
     mesh = axes.pcolormesh(edges, rows, image, cmap=cmap, vmin=-RANGE_DB, vmax=0, shading="nearest", rasterized=True)
     axes.set_xlim(0, len(wav) / sample_rate)

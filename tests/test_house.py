@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "svcnb").rglob("*.py"))
 FLOORS = [  # a room imports from its own floor and from those below
     {"config", "files", "unpickle", "weights", "download"},
-    {"audio", "spectral", "slicer", "stream", "registry", "encoders", "f0", "lesson"},  # these know no model
+    {"audio", "spectral", "slicer", "stream", "registry", "encoders", "f0", "lesson", "melody"},  # these know no model
     {"models"},  # torch, and nothing of ours
     {"checkpoint", "dataset", "prepare", "retrieval", "mixing", "evaluate"},
     {"training", "options", "convert", "export"},
