@@ -14,11 +14,11 @@ from svcnb.lesson.score import Note, Song, read
 from svcnb.lesson.singers import Truth, render, sing
 from svcnb.lesson.songs import HELD_OUT_SONGS, SONGS, TRAIN_SONGS
 from svcnb.lesson.tract import RATE
-from svcnb.lesson.voices import SINGERS, Singer, semitones
+from svcnb.lesson.voices import NEWCOMER, SINGERS, Singer, semitones
 
 __all__ = [
-    "HELD_OUT_SONGS", "PHONES", "RATE", "SINGERS", "SONGS", "TRAIN_SONGS", "Note", "Singer", "Song", "Truth",
-    "critic_path", "encoder_path", "read", "render", "semitones", "sing", "voice_path", "write_songs",
+    "HELD_OUT_SONGS", "NEWCOMER", "PHONES", "RATE", "SINGERS", "SONGS", "TRAIN_SONGS", "Note", "Singer", "Song",
+    "Truth", "critic_path", "encoder_path", "read", "render", "semitones", "sing", "voice_path", "write_songs",
 ]  # fmt: skip
 
 

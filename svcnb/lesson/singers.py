@@ -19,7 +19,7 @@ from svcnb.lesson.phones import COLOURS
 from svcnb.lesson.score import Song, plan
 from svcnb.lesson.songs import SONGS
 from svcnb.lesson.tract import NOISE, PULSE, RATE, glottis, levels, tract
-from svcnb.lesson.voices import SINGERS, Singer
+from svcnb.lesson.voices import Singer, find
 
 LEAD = 768  # samples of a pulse response before the glottis closes
 
@@ -56,8 +56,8 @@ def sing(
 
 def render(singer, song, transpose=0, seed=0, manner=None) -> tuple[np.ndarray, Curves]:
     """Like `sing`, but returns every control curve behind the sound: one value per STEP samples."""
-    singer = SINGERS[singer] if isinstance(singer, str) else singer
-    manner = SINGERS[manner] if isinstance(manner, str) else manner or singer
+    singer = find(singer)
+    manner = find(manner or singer)
     song = SONGS[song] if isinstance(song, str) else song
     curves = perform(singer, manner, *plan(song, np.random.default_rng(seed)), transpose, seed)
     rng = np.random.default_rng([seed, singer.seed, 2])

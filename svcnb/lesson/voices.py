@@ -50,6 +50,10 @@ SINGERS = {
     ]
 }  # fmt: skip
 
+NEWCOMER = "lena"  # a singer whom the lesson voice has not met: to train it further with
+_NEWCOMER = Singer(NEWCOMER, -5, 1.297, (1.05, 1.04, 0.86, 0.96, 0.93), 0.41, 2996, 0.008, 0.93, 6100, 0.00,
+                   0.006, 0.028, 0.020, vibrato=(5.1, 47, 0.40), scoop=0.9, glide=5.1, seed=415977927)  # fmt: skip
+
 
 def random_singer(rng: np.random.Generator, name: str = "anyone") -> Singer:
     """A singer whom nobody has met. Formants keep apart and the source stays a little soft, as in real ones."""
@@ -71,8 +75,11 @@ def random_singer(rng: np.random.Generator, name: str = "anyone") -> Singer:
 
 def semitones(source: Singer | str, target: Singer | str) -> int:
     """Key shift that takes a song from the source singer's tessitura to the target's."""
-    return _singer(target).transpose - _singer(source).transpose
+    return find(target).transpose - find(source).transpose
 
 
-def _singer(singer: Singer | str) -> Singer:
-    return SINGERS[singer] if isinstance(singer, str) else singer
+def find(singer: Singer | str) -> Singer:
+    """A lesson singer or the newcomer by name; any other singer is returned as is. Raises KeyError."""
+    if isinstance(singer, str):
+        return _NEWCOMER if singer == NEWCOMER else SINGERS[singer]
+    return singer

@@ -24,7 +24,7 @@ def test_same_arguments_same_samples():
     assert len(truth.f0) == len(truth.voiced) == len(truth.phone) == len(first) // 512
 
 
-@pytest.mark.parametrize("singer", lesson.SINGERS)
+@pytest.mark.parametrize("singer", [*lesson.SINGERS, lesson.NEWCOMER])
 def test_f0_is_the_pitch_that_sounds(singer):
     wav, truth = lesson.sing(singer, PHRASE)
     pitch = parselmouth.Sound(wav.astype(float), lesson.RATE).to_pitch_ac(512 / lesson.RATE, 50, pitch_ceiling=1000)
@@ -48,6 +48,15 @@ def test_in_the_manner_of_another_the_melody_is_the_same():
     _, target = lesson.sing("mina", PHRASE, manner="bruno")
     np.testing.assert_allclose(cents(target.f0, source.f0), 100 * lesson.semitones("bruno", "mina"), atol=1e-6)
     assert np.array_equal(source.voiced, target.voiced)
+
+
+def test_the_newcomer_sings_but_is_not_among_the_singers_of_the_lesson_voice():
+    assert lesson.NEWCOMER not in lesson.SINGERS
+    _, truth = lesson.sing(lesson.NEWCOMER, PHRASE)
+    _, clara = lesson.sing("clara", PHRASE)
+    assert np.array_equal(truth.phone, clara.phone)
+    shift = np.median(cents(truth.f0, clara.f0))
+    assert shift == pytest.approx(100 * lesson.semitones("clara", lesson.NEWCOMER), abs=20)
 
 
 def test_transpose_moves_the_pitch_by_semitones():
