@@ -24,6 +24,7 @@ from svcnb.f0 import F0
 from svcnb.slicer import Chunk
 
 if TYPE_CHECKING:
+    from svcnb.mixing import Timeline
     from svcnb.prepare import DataReport
     from svcnb.training import Step
 
@@ -114,7 +115,13 @@ def conversion(
     title: str = "",
 ) -> Figure:
     """Mel spectrograms of a song, its conversion and, where there is one, the target's own rendition, to one scale."""
-    takes = {"source": source, "converted": converted} | ({} if target is None else {"target": target})
+    return takes(
+        {"source": source, "converted": converted} | ({} if target is None else {"target": target}), sample_rate, title
+    )
+
+
+def takes(takes: Mapping[str, np.ndarray], sample_rate: int = 44100, title: str = "") -> Figure:
+    """Mel spectrograms of sounds by name, one under the other, to one scale of time."""
     figure, all_axes = _figure(len(takes), 2.0, title)
     mels = {name: _mel_db(wav, sample_rate) for name, wav in takes.items()}
     for axes, (name, level) in zip(all_axes, mels.items(), strict=True):
@@ -150,6 +157,28 @@ def losses(steps: Sequence[Step], title: str = "") -> Figure:
         if len(finite) > 10:  # the first steps would flatten the rest
             low, high = finite.min(), np.percentile(finite, 98)
             axes.set_ylim(low - 0.05 * (high - low) - 1e-9, high + 0.1 * (high - low) + 1e-9)
+    return figure
+
+
+def mix(
+    timeline: Timeline,
+    speakers: Sequence[str],
+    seconds: float,
+    silences: Sequence[Sequence[float]] = (),
+    title: str = "",
+) -> Figure:
+    """The shares of speakers along a song of some seconds, stacked; silences, as (start, end) in s, hatched."""
+    figure, (axes,) = _figure(1, 2.6, title)
+    shares = 100 * timeline.weights(1000).T
+    times = (np.arange(1000) + 0.5) * seconds / 1000
+    colours = [(SKY, ORANGE, GREEN, PURPLE, RED, BLUE)[number % 6] for number in range(len(speakers))]
+    areas = axes.stackplot(times, shares, labels=speakers, colors=colours, ec=GROUND, lw=1)
+    for number, area in enumerate(areas):
+        area.set_hatch(("", "//", "..", "\\\\", "xx", "--")[number % 6])
+    for start, end in silences:
+        axes.axvspan(start, end, facecolor=GROUND, alpha=0.5, edgecolor=INK, hatch="|||", lw=0)
+    axes.set(xlabel="time in s", ylabel="share in %", xlim=(0, seconds), ylim=(0, 100))
+    figure.legend(loc="outside lower center", ncols=6, frameon=False)
     return figure
 
 

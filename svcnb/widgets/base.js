@@ -78,7 +78,7 @@ function picture(levels, rows, columns, ink) {
   const canvas = make("canvas", { width: columns, height: rows });
   const context = canvas.getContext("2d"), image = context.createImageData(columns, rows);
   const [r, g, b] = ink.match(/[\d.]+/g).map(Number);
-  for (let i = 0; i < rows * columns; i++) image.data.set([r, g, b, 0.8 * levels[i]], 4 * i);
+  for (let i = 0; i < rows * columns; i++) image.data.set([r, g, b, 0.65 * levels[i]], 4 * i);
   context.putImageData(image, 0, 0);
   return canvas;
 }

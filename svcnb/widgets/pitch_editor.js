@@ -15,6 +15,7 @@ class PitchEditor {
     this.canvas.editor = this;
     this.player = new Player(() => this.played());
     this.fit();
+    this.look(0);
     const renew = () => { this.hz = floats(model.get("hz")); this.preview = null; this.fit(); this.refresh(); };
     const can = () => { this.undo.disabled = !model.get("can").undo; this.redo.disabled = !model.get("can").redo; };
     model.on("change:hz", renew);
@@ -55,13 +56,13 @@ class PitchEditor {
     this.bars = [
       make("div", { className: "svcnb-bar" },
         group("Sound", this.playing, this.heard), group("Tool", ...this.tools), group("History", this.undo, this.redo),
-        group("View", button("−", "Zoom out (−)", () => this.zoom(1.6)), button("+", "Zoom in (+)", () => this.zoom(1 / 1.6)))),
+        group("View", "Zoom", button("−", "Zoom out (−)", () => this.zoom(1.6)), button("+", "Zoom in (+)", () => this.zoom(1 / 1.6)))),
       make("div", { className: "svcnb-bar" },
-        group("Shift", act("▼", "Down by a semitone (arrow down)", "shift", () => ({ semitones: -1 })),
+        group("Shift", "Semitone", act("▼", "Down by a semitone (arrow down)", "shift", () => ({ semitones: -1 })),
           act("▲", "Up by a semitone (arrow up)", "shift", () => ({ semitones: 1 }))),
         act("Smooth", "Smooth the curve (S)", "smooth"),
-        group("Scale", this.key, this.mode, act("To scale", "Move notes onto the scale (Q)", "to_scale", () => this.scale())),
-        group("Vibrato", this.vibratoRate, "Hz", this.depth, "cents",
+        group("Scale", "Scale", this.key, this.mode, act("Tune", "Move notes onto the scale (Q)", "to_scale", () => this.scale())),
+        group("Vibrato", "Vibrato", this.vibratoRate, "Hz", this.depth, "cents",
           act("Add", "Add vibrato (B)", "vibrato", () => this.swing()), act("Flatten", "Take vibrato away (F)", "flatten")),
         group("Voicing", act("Voice", "Fill gaps (V)", "voice"), act("Unvoice", "Take the pitch away (Delete)", "unvoice"))),
     ];
@@ -112,6 +113,7 @@ class PitchEditor {
     span = clamp(span, Math.min(0.5, this.duration), this.duration);
     this.from = clamp(from, 0, this.duration - span);
     this.to = this.from + span;
+    this.scroll.hidden = this.duration - span < 0.01;
     this.scroll.value = this.duration > span ? (1000 * this.from) / (this.duration - span) : 0;
     this.refresh();
   }

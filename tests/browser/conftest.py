@@ -166,7 +166,10 @@ def _text(source):
     return source.read_text(encoding="utf-8") if isinstance(source, Path) else str(source)
 
 
-def _packed(state):
-    """Bytes become what the stage opens as a DataView, as ipywidgets hands them over."""
-    wrap = lambda value: {"base64": base64.b64encode(bytes(value)).decode()}
-    return {name: wrap(value) if isinstance(value, (bytes, memoryview)) else value for name, value in state.items()}
+def _packed(value):
+    """Bytes, in lists and dictionaries too, become what the stage opens as a DataView, as ipywidgets does."""
+    if isinstance(value, (bytes, memoryview)):
+        return {"base64": base64.b64encode(bytes(value)).decode()}
+    if isinstance(value, dict):
+        return {name: _packed(part) for name, part in value.items()}
+    return [_packed(part) for part in value] if isinstance(value, (list, tuple)) else value
