@@ -17,9 +17,13 @@ from svcnb.lesson.tract import RATE
 from svcnb.lesson.voices import NEWCOMER, SINGERS, Singer, semitones
 
 __all__ = [
-    "HELD_OUT_SONGS", "NEWCOMER", "PHONES", "RATE", "SINGERS", "SONGS", "TRAIN_SONGS", "Note", "Singer", "Song",
-    "Truth", "critic_path", "encoder_path", "read", "render", "semitones", "sing", "voice_path", "write_songs",
+    "HELD_OUT_SONGS", "NEWCOMER", "NEW_SINGER", "PHONES", "RATE", "SINGERS", "SONGS", "TRAIN_SONGS", "Note", "Singer",
+    "Song", "Truth", "critic_path", "encoder_path", "read", "render", "semitones", "sing", "voice_path", "write_songs",
 ]  # fmt: skip
+
+NEW_SINGER = {  # settings of training with which the lesson voice learns a new singer in minutes
+    "learning_rate": 4e-4, "lr_decay": 0.998, "disc_start": 0, "ema_decay": 0.98, "eval_interval": 100,
+}  # fmt: skip
 
 
 def write_songs(folder: str | Path, singers: Iterable[str] | None = None, songs: Iterable[str] | None = None) -> None:
