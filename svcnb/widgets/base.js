@@ -78,7 +78,12 @@ function picture(levels, rows, columns, ink) {
   const canvas = make("canvas", { width: columns, height: rows });
   const context = canvas.getContext("2d"), image = context.createImageData(columns, rows);
   const [r, g, b] = ink.match(/[\d.]+/g).map(Number);
-  for (let i = 0; i < rows * columns; i++) image.data.set([r, g, b, 0.65 * levels[i]], 4 * i);
+  for (let i = 0, at = 0; i < rows * columns; i++) {
+    image.data[at++] = r;
+    image.data[at++] = g;
+    image.data[at++] = b;
+    image.data[at++] = 0.65 * levels[i];
+  }
   context.putImageData(image, 0, 0);
   return canvas;
 }
@@ -118,8 +123,8 @@ class Player {
     return Promise.all(views.map((view) => this.open().decodeAudioData(copy(view))));
   }
   async play(buffers, gains, from, extra = () => []) {
-    this.stop();
     await this.open().resume();
+    this.stop(); // after waiting: it may have been asked twice
     const when = this.context.currentTime + 0.05;
     this.gains = gains.map((gain) => new GainNode(this.context, { gain }));
     this.nodes = buffers.map((buffer, i) => {

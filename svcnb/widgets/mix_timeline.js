@@ -8,7 +8,7 @@ class MixTimeline {
     Object.assign(this, { model, el, speaker: 0, drag: null, points: model.get("points") });
     this.build();
     this.canvas.mixer = this;
-    const renew = () => { this.points = this.model.get("points"); this.renew(); };
+    const renew = () => { this.points = this.model.get("points"); this.renew(); this.voice.say(model.get("said")); };
     for (const name of ["points", "chosen", "can"]) model.on(`change:${name}`, renew);
     const leave = stage(el, "Mix of speakers over time"), unwatch = watch(el, () => this.refresh());
     renew();

@@ -170,10 +170,11 @@ class MixTimeline(Widget):
 
     def _show(self, said: str = "", chosen: int | None = None) -> None:
         now = self._history.now
-        self.chosen = min(self.chosen if chosen is None else chosen, len(now) - 1)
-        self.points = [[second, list(shares)] for second, shares in now]
-        self.can = self._history.can
-        self.said = said
+        with self.hold_sync():  # one message
+            self.chosen = min(self.chosen if chosen is None else chosen, len(now) - 1)
+            self.points = [[second, list(shares)] for second, shares in now]
+            self.can = self._history.can
+            self.said = said
 
 
 def _value(track: Sequence[tuple[float, float, float, float]], time: float, after: bool) -> float:

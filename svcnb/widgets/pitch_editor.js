@@ -16,7 +16,7 @@ class PitchEditor {
     this.player = new Player(() => this.played());
     this.fit();
     this.look(0);
-    const renew = () => { this.hz = floats(model.get("hz")); this.preview = null; this.fit(); this.refresh(); };
+    const renew = () => { this.hz = floats(model.get("hz")); this.preview = null; this.fit(); this.refresh(); this.voice.say(model.get("said")); };
     const can = () => { this.undo.disabled = !model.get("can").undo; this.redo.disabled = !model.get("can").redo; };
     model.on("change:hz", renew);
     model.on("change:can", can);

@@ -125,9 +125,10 @@ class PitchEditor(Widget):
         self._show(said)
 
     def _show(self, said: str = "") -> None:
-        self.hz = self._history.now.astype("<f4").tobytes()
-        self.can = self._history.can
-        self.said = said
+        with self.hold_sync():  # one message
+            self.hz = self._history.now.astype("<f4").tobytes()
+            self.can = self._history.can
+            self.said = said
 
 
 def _levels(wav: np.ndarray, sample_rate: int) -> np.ndarray:
