@@ -16,9 +16,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("playwright.sync_api", reason="playwright drives the browser: pip install playwright")
-from playwright.sync_api import sync_playwright
-
 STAGE = Path(__file__).with_name("stage.html").read_text(encoding="utf-8")
 THEMES = {  # some of JupyterLab's CSS variables
     "light": {
@@ -50,8 +47,9 @@ def chromium() -> str:
 @pytest.fixture(scope="module")  # not longer: while playwright runs, no other test can have an event loop
 def browser():
     """A headless Chromium that may play sound, mutely."""
+    driver = pytest.importorskip("playwright.sync_api", reason="playwright drives the browser: pip install playwright")
     path = chromium()
-    with sync_playwright() as playwright:
+    with driver.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield browser
         browser.close()
