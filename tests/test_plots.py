@@ -87,6 +87,20 @@ def test_a_conversion_has_a_panel_for_each_take_on_one_scale():
     assert drawn(three)
 
 
+def test_levels_are_highest_where_the_tone_is():
+    level, hop = plots.levels(tone(440, seconds=2), RATE, np.array([110.0, 440, 1760]), columns=50)
+    assert level.shape[0] == 3 and (level.argmax(0)[3:-3] == 1).all() and -3 < level.max() <= 0
+    assert level.shape[1] * hop == pytest.approx(2 * RATE, abs=2 * hop) and level.shape[1] < 55
+
+
+def test_a_mix_is_stacked_to_the_top():
+    timeline = SimpleNamespace(weights=lambda frames: np.tile([0.25, 0.75], (frames, 1)).astype(np.float32))
+    (axes,) = plots.mix(timeline, ["anna", "ben"], 8.0, silences=[(2, 3)]).axes
+    lower, upper = (area.get_paths()[0].vertices[:, 1] for area in axes.collections[:2])
+    assert lower.max() == 25 and (upper.min(), upper.max()) == (25, 100) and axes.get_xlim() == (0, 8)
+    assert axes.collections[0].get_hatch() != axes.collections[1].get_hatch()
+
+
 @pytest.mark.filterwarnings("error")
 def test_each_loss_has_a_panel_from_where_it_begins():
     steps = [step(i, mel=100 / i) if i < 30 else step(i, mel=100 / i, adversarial=2.0) for i in range(1, 61)]
