@@ -55,6 +55,20 @@ def test_switching_keeps_the_clock_running(view):
     assert view.page.get_by_role("button", name="3 · mina").get_attribute("aria-pressed") == "true"
 
 
+def test_while_one_take_goes_the_other_comes(view):
+    play(view)
+    sums = view.page.evaluate("""async () => {
+        takes.switch(1);
+        const sums = [];
+        for (let n = 0; n < 40; n++) {
+            sums.push(takes.player.gains.reduce((sum, node) => sum + node.gain.value, 0));
+            await new Promise(done => setTimeout(done, 1));
+        }
+        return sums;
+    }""")
+    assert sums == pytest.approx([1] * 40, abs=0.02)  # no gap, no bump
+
+
 def test_clicking_a_picture_hears_that_take_there(view):
     box = view.page.locator("canvas").bounding_box()
     view.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + 130)
