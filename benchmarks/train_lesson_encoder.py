@@ -4,17 +4,20 @@
 
 Every song is sung twice, by two singers whom nobody has met, in two keys; the words are parallel frame by frame. The
 encoder learns to tell the phoneme and its articulation as it would be in one standard mouth, and to give the two the
-same units; noise in the units while training leaves room for nothing else. The lesson singers and the held-out songs
-take no part. Under three hours of sound and an hour on one core are enough.
+same units, frame by frame and on the average of a crop; noise in the units while training leaves room for nothing else.
+The lesson singers and the held-out songs take no part. Under three hours of sound and an hour on one core are enough;
+--base goes on from a trained encoder.
 """
 
 import argparse
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from svcnb.audio import resample
@@ -25,6 +28,7 @@ from svcnb.lesson.phones import COLOURS, CONSONANTS, VOWELS
 from svcnb.lesson.voices import random_singer
 
 CROP = 120  # frames of one example
+WEIGHTS = {"phoneme": 1, "articulation": 4, "difference": 1, "of means": 20}
 ARTICULATION = 6 + len(COLOURS)  # F1..F3, nasality, voice, aspiration, frication by colour
 
 
@@ -59,14 +63,13 @@ def lesson(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return sound, np.eye(len(PHONES))[curves.phone[at]].mean(1), rows[at].mean(1)
 
 
-def gather(songs: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def gather(songs: int) -> tuple[torch.Tensor, ...]:
     """Many lessons one after the other: sounds (2, N), phonemes (T, P), articulation (T, A)."""
-    parts = []
-    for seed in range(songs):
-        sound, phones, articulation = lesson(seed)
-        sound = sound[:, : len(phones) * 320]
-        parts.append([torch.from_numpy(x).half() for x in (sound, phones, articulation)])
-    return tuple(torch.cat(column, dim=1 - (i > 0)) for i, column in enumerate(zip(*parts, strict=True)))
+    with ProcessPoolExecutor() as pool:
+        parts = [[torch.from_numpy(x).half() for x in part] for part in pool.map(lesson, range(songs))]
+    sounds, phones, articulation = zip(*parts, strict=True)
+    sounds = [sound[:, : len(p) * 320] for sound, p in zip(sounds, phones, strict=True)]
+    return torch.cat(sounds, 1), torch.cat(phones), torch.cat(articulation)
 
 
 def spoil(wav: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
@@ -87,7 +90,7 @@ def spoil(wav: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
 
 
 def examples(data: tuple, batch: int, generator: torch.Generator) -> tuple:
-    """A batch of pairs: log mels (2 B, bands, …), phonemes (B, CROP, P), articulation (B, CROP, A)."""
+    """Of a batch of pairs: log mels (2 B, bands, …), phonemes and articulation (B, CROP, …)."""
     sound, phones, articulation = data
     frames = CROP + 2 * BEFORE + 1
     starts = torch.randint(0, len(phones) - frames, (batch,), generator=generator).tolist()
@@ -97,37 +100,44 @@ def examples(data: tuple, batch: int, generator: torch.Generator) -> tuple:
     return mel, torch.stack([phones[k] for k in keep]).float(), torch.stack([articulation[k] for k in keep]).float()
 
 
-def train(data: tuple, steps: int, batch: int = 12, seed: int = 0) -> tuple[Network, nn.Linear]:
-    """Train for so many steps; prints the losses. Returns the network and its phoneme classifier."""
+def train(data: tuple, steps: int, base: Path | None = None, peak: float = 3e-3, batch: int = 12, seed: int = 0):
+    """Train for so many steps, perhaps from a trained network; prints the losses. Returns the network."""
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
-    network, phone_head, body_head = Network(), nn.Linear(DIM, len(PHONES)), nn.Linear(DIM, ARTICULATION)
-    modules = nn.ModuleList([network, phone_head, body_head])
-    optimizer = torch.optim.AdamW(modules.parameters(), 2e-3, betas=(0.9, 0.98), weight_decay=0.01)
-    rate = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps, pct_start=0.05)
-    sums = torch.zeros(4)
+    network, heads = Network(), nn.ModuleList([nn.Linear(DIM, len(PHONES)), nn.Linear(DIM, ARTICULATION)])
+    if base:
+        network.load_state_dict(load_file(base))
+    modules = nn.ModuleList([network, heads])
+    groups = [{"params": network.parameters()}, {"params": heads.parameters()}]
+    optimizer = torch.optim.AdamW(groups, peak, betas=(0.9, 0.98), weight_decay=0.01)
+    rate = torch.optim.lr_scheduler.OneCycleLR(optimizer, [peak, 3e-3], total_steps=steps, pct_start=0.1)
+    sums = Counter()
     for step in range(1, steps + 1):
-        mel, phones, articulation = examples(data, batch, generator)
-        units = network(mel)
-        noisy = (units + 0.3 * torch.randn(units.shape, generator=generator)).unflatten(0, (batch, 2))
-        guess = phone_head(noisy)
-        phone_loss = -(phones[:, None] * guess.log_softmax(-1)).sum(-1).mean()
-        body_loss = F.mse_loss(body_head(noisy), articulation[:, None].expand(-1, 2, -1, -1))
-        first, second = units.unflatten(0, (batch, 2)).unbind(1)
-        same_loss = F.mse_loss(first, second)
-        loss = phone_loss + 4 * body_loss + same_loss
+        mel, *truths = examples(data, batch, generator)
+        parts = losses(network(mel).unflatten(0, (batch, 2)), *truths, heads, generator)
         optimizer.zero_grad()
-        loss.backward()
+        sum(WEIGHTS[name] * parts[name] for name in WEIGHTS).backward()
         nn.utils.clip_grad_norm_(modules.parameters(), 1.0)
         optimizer.step()
         rate.step()
-        right = (guess.argmax(-1) == phones.argmax(-1)[:, None]).float().mean()
-        sums += torch.tensor([phone_loss.item(), body_loss.item(), same_loss.item(), right.item()])
-        if step % 100 == 0:
-            print(f"step {step}: phoneme {sums[0] / 100:.3f}, articulation {sums[1] / 100:.4f}, "
-                  f"difference {sums[2] / 100:.4f}, right {sums[3] / 100:.3f}", flush=True)  # fmt: skip
-            sums.zero_()
-    return network.eval(), phone_head
+        sums.update({name: value.item() for name, value in parts.items()})
+        if step % 50 == 0:
+            print(f"step {step}: " + ", ".join(f"{name} {value / 50:.4f}" for name, value in sums.items()), flush=True)
+            sums.clear()
+    return network.eval()
+
+
+def losses(units, phones, articulation, heads, generator) -> dict[str, torch.Tensor]:
+    """What training minimises, and the share of frames `right`; units (B, 2, CROP, DIM) of pairs."""
+    noisy = units + 0.3 * torch.randn(units.shape, generator=generator)
+    guess, first, second = heads[0](noisy), *units.unbind(1)
+    return {
+        "phoneme": -(phones[:, None] * guess.log_softmax(-1)).sum(-1).mean(),
+        "articulation": F.mse_loss(heads[1](noisy), articulation[:, None].expand(-1, 2, -1, -1)),
+        "difference": F.mse_loss(first, second),
+        "of means": F.mse_loss(first.mean(1), second.mean(1)),
+        "right": (guess.argmax(-1) == phones.argmax(-1)[:, None]).float().mean(),
+    }
 
 
 def main() -> None:
@@ -135,13 +145,15 @@ def main() -> None:
     parser.add_argument("output", type=Path)
     parser.add_argument("--songs", type=int, default=220)
     parser.add_argument("--steps", type=int, default=2600)
+    parser.add_argument("--base", type=Path, help="start from these weights; take --peak 0.001 then")
+    parser.add_argument("--peak", type=float, default=3e-3, help="highest learning rate")
     parser.add_argument("--cache", type=Path, help="keep the sung songs here")
     options = parser.parse_args()
     data = torch.load(options.cache) if options.cache and options.cache.exists() else gather(options.songs)
     if options.cache:
         torch.save(data, options.cache)
     print(f"{len(data[1]) / 50 / 60:.0f} minutes of pairs")
-    network, _ = train(data, options.steps)
+    network = train(data, options.steps, options.base, options.peak)
     save_file({key: value.half().contiguous() for key, value in network.state_dict().items()}, options.output)
 
 
