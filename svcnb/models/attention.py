@@ -58,11 +58,12 @@ class SelfAttention(nn.Module):
     def _relative(self, q, k, v, mask, p_dropout):
         frames, window = q.shape[2], self.window
         q = q / math.sqrt(q.shape[-1])
+        relative, scores = q @ self.emb_rel_k.mT, q @ k.mT
         # band[i, r] is the column of frame i + r - window in a row padded by `window` on both sides
         band = torch.arange(frames, device=q.device)[:, None] + torch.arange(2 * window + 1, device=q.device)
-        band = band.expand(*q.shape[:2], -1, -1)
-        near = q.new_zeros(*q.shape[:3], frames + 2 * window).scatter(-1, band, q @ self.emb_rel_k.mT)
-        scores = q @ k.mT + near[..., window : window + frames]
+        band = band.expand_as(relative)  # sizes are taken from tensors, so that ONNX keeps them open
+        near = torch.zeros_like(F.pad(scores, (window, window))).scatter(-1, band, relative)
+        scores = scores + near[..., window : window + frames]
         if mask is not None:
             scores = scores.masked_fill(mask.unsqueeze(2) * mask.unsqueeze(3) == 0, -1e4)
         p = F.dropout(scores.softmax(-1), p_dropout)

@@ -40,20 +40,24 @@ class SineSource(nn.Module):
 
     def forward(self, f0: torch.Tensor, hop: int, generator: torch.Generator | None = None) -> torch.Tensor:
         """f0 (B, T) in Hz, 0 or less where unvoiced, to a signal (B, 1, T * hop)."""
-        sines = self.sines(f0, hop, generator).to(self.l_linear.weight.dtype)
+        sines = self.sines(f0, hop, *self.draw(f0, hop, generator)).to(self.l_linear.weight.dtype)
         return torch.tanh(self.l_linear(sines)).mT
 
+    def draw(self, f0: torch.Tensor, hop: int, generator: torch.Generator | None = None) -> tuple:
+        """What is random in it: where the sines start (B, 9), in cycles, and normal noise (B, T * hop, 9)."""
+        start = uniform((len(f0), HARMONICS), generator).to(f0.device)
+        return start, normal((len(f0), f0.shape[1] * hop, HARMONICS), like=f0.float(), generator=generator)
+
     @torch.no_grad()
-    def sines(self, f0: torch.Tensor, hop: int, generator: torch.Generator | None = None) -> torch.Tensor:
-        """The sines before they are mixed: (B, T * hop, 9)."""
+    def sines(self, f0: torch.Tensor, hop: int, start: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+        """The sines before they are mixed: (B, T * hop, 9); the pitch itself starts at 0."""
         with torch.autocast(f0.device.type, enabled=False):
             harmonics = torch.arange(1, HARMONICS + 1, device=f0.device)
             # The step per sample is rounded to float32, as the original's is; its sum is kept in double precision.
             step = f0.float()[..., None] * harmonics / self.sampling_rate % 1  # cycles per sample, (B, T, 9)
-            start = uniform((len(f0), HARMONICS), generator).to(f0.device)
-            start[:, 0] = 0
+            start = start * (harmonics > 1)
             if self.smear:
-                step[:, 0] += start
+                step = torch.cat([step[:, :1] + start[:, None], step[:, 1:]], dim=1)
                 start = torch.zeros_like(start)
             step = step.double()
             before = (step * hop).cumsum(1) - step * hop + start.double()[:, None]
@@ -62,7 +66,6 @@ class SineSource(nn.Module):
             voiced = (f0 > 0).float()[..., None, None]
             sines = torch.sin(2 * math.pi * phase.float()) * (AMPLITUDE * voiced)
             level = voiced * NOISE + (1 - voiced) * AMPLITUDE / 3
-            noise = normal((len(f0), f0.shape[1] * hop, HARMONICS), like=sines, generator=generator)
             return (sines + level * noise.view_as(sines)).flatten(1, 2)
 
 
