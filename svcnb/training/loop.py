@@ -1,21 +1,29 @@
-"""What every training loop needs: device and precision, a step's own random numbers, a stop that waits its turn.
+"""The loop that all trainings share, and what it needs: device, random numbers of a step, a stop that waits its turn.
 
 Notebook: 03_train_sovits
 """
 
 import contextlib
 import hashlib
+import logging
 import signal
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import is_bf16_available
+from filelock import FileLock, Timeout
 
+from svcnb.training.state import State
+
+log = logging.getLogger(__name__)
+ENDLESS = 10**12  # steps
 PRECISIONS = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
 
 
@@ -37,6 +45,10 @@ class Step:
     resumed_from: int | None = None  # at the first step of a resumed run
 
 
+class BusyError(ValueError):
+    """Another training is at work in the same folder."""
+
+
 def accelerator(precision: str = "auto", device: str = "auto") -> Accelerator:
     """Device and precision to train with; of several processes, started by accelerate's launcher, this one's.
 
@@ -48,6 +60,82 @@ def accelerator(precision: str = "auto", device: str = "auto") -> Accelerator:
     if precision not in PRECISIONS:
         raise ValueError(f"There is no precision {precision!r}; there are auto, {', '.join(PRECISIONS)}.")
     return Accelerator(cpu=device == "cpu", mixed_precision=PRECISIONS[precision])
+
+
+@contextlib.contextmanager
+def alone_in(folder: Path, acc: Accelerator) -> Iterator[None]:
+    """Inside, no other training may work in this folder. Raises BusyError where one does already, OSError."""
+    if not acc.is_main_process:  # the others belong to the one that holds the folder
+        yield
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / "training.lock", timeout=0):  # the system opens it when the process dies
+            yield
+    except Timeout:
+        raise BusyError(
+            f"Another training is at work in {folder}: stop it first, or train in a folder of its own."
+        ) from None
+
+
+def run(
+    state: State,
+    folder: Path,
+    batches: Iterable,
+    last: int,
+    every: int,
+    advance: Callable[..., Step],
+    keep: Callable[[Step], Step],
+    write: Callable[[Step], None],
+    acc: Accelerator,
+) -> Iterator[Step]:
+    """A step per batch, up to step `last`. Leaving the loop, or interrupting it, saves the state.
+
+    advance makes the step of a batch; keep, at every `every`-th and at the last, evaluates and saves it; write is told
+    of each.
+    """
+    saved = state.step
+    torch.set_flush_denormal(True)  # numbers near zero are slow on a CPU and of no use
+    try:
+        for batch in islice(batches, max(0, last - state.step)):
+            with finish_before_stopping():
+                step = advance(batch)
+                if state.step % every == 0 or state.step == last:
+                    step, saved = keep(step), state.step
+            write(step)
+            yield step
+    except (KeyboardInterrupt, GeneratorExit):
+        if state.step > saved and acc.is_main_process:
+            state.save(folder / "state.pt")
+            log.info("stopped and saved after step %d", state.step)
+        raise
+
+
+def make_step(
+    state: State, train: Callable[[], tuple], rate: float, seed: int, epoch: int, last: int, acc: Accelerator
+) -> Step:
+    """Let `train` make a step at a learning rate, with random numbers of its own.
+
+    It returns the losses, the gradients' norms, and why the step was left out, if it was.
+    """
+    began = time.perf_counter()
+    for optimizer in state.optimizers.values():
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+    for model in state.models.values():
+        model.train()
+    with own_random_numbers(seed, state.step, acc.process_index):
+        losses, norms, skipped = train()
+    state.step += 1
+    if skipped:
+        state.skipped += 1
+        log.warning("step %d changed nothing: %s (%d such steps so far)", state.step, skipped, state.skipped)
+    else:
+        state.follow()
+    seconds = time.perf_counter() - began
+    eta = seconds * (last - state.step) if last < ENDLESS else None
+    resumed, state.resumed_from = state.resumed_from, None
+    return Step(state.step, epoch, losses, norms, rate, seconds, eta, skipped, resumed_from=resumed)
 
 
 @contextlib.contextmanager
@@ -73,6 +161,17 @@ def finish_before_stopping() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
     if asked:
         raise KeyboardInterrupt
+
+
+def numbers(losses: dict[str, torch.Tensor]) -> dict[str, float]:
+    """Losses as plain numbers."""
+    return {name: value.item() for name, value in losses.items()}
+
+
+def not_finite(losses: dict[str, torch.Tensor], network: str) -> str:
+    """Why the step of a network is left out."""
+    bad = [name for name, value in losses.items() if not value.isfinite() and name != "total"]
+    return f"the loss {bad[0]} is not finite" if bad else f"the {network}'s gradient is not finite"
 
 
 def update(model, optimizer, scaler, largest: float) -> tuple[float, bool]:

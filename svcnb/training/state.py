@@ -7,13 +7,14 @@ Notebook: 03_train_sovits
 """
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 
 from svcnb.checkpoint import CheckpointError, read_torch
-from svcnb.config import Config
 from svcnb.files import whole_file
 
 log = logging.getLogger(__name__)
@@ -31,15 +32,48 @@ class State:
 
     models: dict[str, torch.nn.Module]
     optimizers: dict[str, torch.optim.Optimizer]
-    average: dict[str, torch.Tensor] | None = None  # moving average of the generator's weights
+    average: dict[str, torch.Tensor] | None = None  # moving average of the first network's weights
+    decay: float = 0.0  # of that average in a step
     step: int = 0
     skipped: int = 0  # steps left out because a loss or gradient was not finite
     scaler: torch.amp.GradScaler | None = None
-    made_from: dict = field(default_factory=dict)  # config tree and data fingerprint
+    made_from: dict = field(default_factory=dict)  # settings and data fingerprint
+    resumed_from: int | None = None  # the step of the state that was taken up, until the next step
 
     def plain_models(self) -> dict[str, torch.nn.Module]:
         """The networks without the wrapper that several processes need."""
         return {name: getattr(model, "module", model) for name, model in self.models.items()}
+
+    def first(self) -> torch.nn.Module:
+        """The network that all is about, without its wrapper: the generator."""
+        return next(iter(self.plain_models().values()))
+
+    def begin_average(self) -> None:
+        """Average from the present weights on."""
+        if self.decay:
+            self.average = {key: value.clone() for key, value in self.first().state_dict().items()}
+
+    @torch.no_grad()
+    def follow(self) -> None:
+        """Move the average towards the weights: slowly, except at the very beginning."""
+        if self.average is None:
+            return
+        weights, decay = self.first().state_dict(), min(self.decay, (1 + self.step) / (10 + self.step))
+        for key, average in self.average.items():
+            average.lerp_(weights[key], 1 - decay) if average.is_floating_point() else average.copy_(weights[key])
+
+    @contextmanager
+    def averaged(self) -> Iterator[torch.nn.Module]:
+        """The first network in eval mode, with its averaged weights if there are any; afterwards as it was."""
+        model, own = self.first(), None
+        if self.average is not None:
+            own = {key: value.clone() for key, value in model.state_dict().items()}
+            model.load_state_dict(self.average)
+        model.eval()
+        yield model
+        if own is not None:
+            model.load_state_dict(own)
+        model.train()
 
     def save(self, path: Path) -> None:
         """Write the state whole; the one before stays beside it as *.previous. Raises OSError."""
@@ -71,6 +105,8 @@ class State:
         if self.scaler is not None and stored["scaler"]:
             self.scaler.load_state_dict(stored["scaler"])
         self.step, self.skipped = stored["step"], stored["skipped"]
+        self.resumed_from = self.step
+        log.info("going on from step %d", self.step)
 
 
 def stored_state(path: Path) -> bool:
@@ -78,10 +114,9 @@ def stored_state(path: Path) -> bool:
     return path.exists() or _previous(path).exists()
 
 
-def describe(config: Config, data: str) -> dict:
-    """What a training is made from, for `State.made_from`."""
-    tree = config.model_dump(mode="json")
-    return {"config": {key: tree[key] for key in ("train", "data", "model", "spk")}, "data": data}
+def describe(settings: dict[str, dict], data: str) -> dict:
+    """What a training is made from, for `State.made_from`: sections of settings, and the data's fingerprint."""
+    return {"config": settings, "data": data}
 
 
 def _previous(path: Path) -> Path:
@@ -107,7 +142,9 @@ def _refuse_other(stored: dict, wanted: dict) -> None:
         for key, value in values.items()
         if before.get(key) != value and not (section == "train" and key in HARMLESS)
     ]
-    differences += [f"spk.{name} is gone" for name in stored["config"]["spk"] if name not in wanted["config"]["spk"]]
+    differences += [
+        f"spk.{name} is gone" for name in stored["config"].get("spk", {}) if name not in wanted["config"]["spk"]
+    ]
     if stored["data"] != wanted["data"]:
         differences.append("the prepared clips are others")
     if differences:

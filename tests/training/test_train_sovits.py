@@ -239,3 +239,12 @@ def test_two_processes_give_the_gradients_of_one(tmp_path):
     for name, gradient in joint.items():
         for half in halves:
             torch.testing.assert_close(half[name], gradient, rtol=1e-3, atol=1e-4 * float(gradient.abs().max()) + 1e-7)
+
+
+def test_two_trainings_in_one_folder_are_refused(work):
+    first = train_sovits(work, max_steps=4, device="cpu")
+    next(first)
+    with pytest.raises(loop.BusyError, match=r"Another training is at work in .*44k: stop it first"):
+        run(work, 4)
+    first.close()  # saves, and leaves the folder
+    assert run(work, 4)[0].resumed_from == 1
