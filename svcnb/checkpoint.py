@@ -32,8 +32,9 @@ from svcnb.weights import Misfit, fit, is_constant, settings_behind, shared_name
 
 __all__ = [
     "CheckpointError", "Inert", "clean", "compress", "latest", "load_base", "load_clusters",
-    "load_diffusion", "load_index", "load_sovits", "load_vocoder", "read_torch", "read_weights", "save_clusters",
-    "save_diffusion", "save_discriminator", "save_index", "save_original", "save_original_diffusion", "save_sovits",
+    "load_diffusion", "load_index", "load_sovits", "load_vocoder", "new_vocoder", "read_torch", "read_weights",
+    "save_clusters", "save_diffusion", "save_discriminator", "save_index", "save_original", "save_original_diffusion",
+    "save_original_vocoder", "save_sovits", "save_vocoder",
 ]  # fmt: skip
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ FORMAT = 1  # of our own files; a change that older versions would misread raise
 _KINDS = {  # of model, by config: name in own files, in words, and the config's name beside an original file
     Config: ("sovits", "voice model", "config.json"),
     DiffusionConfig: ("diffusion", "diffusion model", "config.yaml"),
+    VocoderConfig: ("vocoder", "vocoder", "config.json"),
 }
 _TRAINING_ONLY = "enc_q."  # the posterior encoder, which conversion does without
 
@@ -99,21 +101,30 @@ def load_diffusion(
     return model, config
 
 
-def load_vocoder(folder: str | Path, log10: bool = False) -> Vocoder:
-    """The mel vocoder of a folder with `model` and config.json, in eval mode, in float32 on the CPU.
+def load_vocoder(path: str | Path, log10: bool = False) -> Vocoder:
+    """A mel vocoder in eval mode, in float32 on the CPU; `vocoder.config` says how it is built.
 
-    Weight norm stays as the file has it, apart or folded. log10: the network wants mels in decimal logarithm (the
-    vocoder type nsf-hifigan-log10). Raises CheckpointError, ConfigError, FileNotFoundError.
+    path: the community's folder of `model` and config.json, that `model` itself, or own .safetensors. Weight norm stays
+    as the file has it, apart or folded. log10: the network wants mels in decimal logarithm (the vocoder type
+    nsf-hifigan-log10). Raises CheckpointError, ConfigError, FileNotFoundError.
     """
-    path = Path(folder) / "model"
-    config = VocoderConfig.load(path.with_name("config.json"))
-    stored = _read(path, part="generator")[0]
-    model = _build(path, lambda: Vocoder(config, partial(_mel, config), log10))
+    path = Path(path)
+    path = path / "model" if path.is_dir() else path
+    own = path.suffix == ".safetensors"
+    config = None if own else VocoderConfig.load(path.with_name("config.json"))
+    stored, metadata = _read(path, part="generator")
+    config = _config(path, metadata, config, VocoderConfig)
+    model = _build(path, lambda: new_vocoder(config, log10))
     if "conv_pre.weight" in stored:
         fold_weight_norm(model)
     _refuse(path, fit(model, stored), may_lack=(), may_spare=())
     _refuse_broken(path, model)
     return model
+
+
+def new_vocoder(config: VocoderConfig, log10: bool = False) -> Vocoder:
+    """An untrained vocoder. Raises ValueError for sizes that contradict each other."""
+    return Vocoder(config, partial(_mel, config), log10)
 
 
 def _mel(config: VocoderConfig, audio: torch.Tensor, sample_rate: int, semitones: float) -> torch.Tensor:
@@ -147,7 +158,19 @@ def save_original_diffusion(path: str | Path, model: Unit2Mel, global_step: int 
         torch.save(content, part)
 
 
-def save_discriminator(path: str | Path, model: nn.Module, config: Config, half: bool = False) -> None:
+def save_vocoder(path: str | Path, model: Vocoder, half: bool = False) -> None:
+    """Write our own file of a vocoder, whole or not at all. half: as float16, half the size. Raises OSError."""
+    _save(path, "vocoder", model, model.config, torch.float16 if half else torch.float32)
+
+
+def save_original_vocoder(folder: str | Path, model: Vocoder) -> None:
+    """Write a vocoder as the community's folder of `model` and config.json. Raises OSError."""
+    model.config.save(Path(folder) / "config.json")
+    with whole_file(Path(folder) / "model") as part:
+        torch.save({"generator": {key: tensor.detach().cpu() for key, tensor in model.state_dict().items()}}, part)
+
+
+def save_discriminator(path: str | Path, model: nn.Module, config: Tree, half: bool = False) -> None:
     """Write the critics that were trained with a model, for going on from there. Raises OSError."""
     _save(path, "discriminator", model, config, torch.float16 if half else torch.float32)
 

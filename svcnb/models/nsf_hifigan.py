@@ -69,6 +69,19 @@ class SineSource(nn.Module):
             return (sines + level * noise.view_as(sines)).flatten(1, 2)
 
 
+def clear_start(decoder: "Generator") -> None:
+    """Start a small decoder so that it sings from the first steps: the sine source loud, what comes in kept as loud.
+
+    From the usual start a short training ignores the weak source and hums at the frame rate.
+    """
+    with torch.no_grad():
+        decoder.m_source.l_linear.weight.fill_(2.0)
+        decoder.m_source.l_linear.bias.zero_()
+        for up in decoder.ups:
+            up.weight_g.mul_((3 * up.stride[0]) ** 0.5)
+        decoder.conv_post.weight_g.mul_(0.2)
+
+
 class ResBlock1(nn.Module):
     """Pairs of convolutions, the first of each dilated, each pair added to its input."""
 

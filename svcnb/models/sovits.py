@@ -13,6 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from svcnb.models import nsf_hifigan
 from svcnb.models.attention import CausalStack, Encoder
 from svcnb.models.flow import WN, residual_flow, transformer_flow
 from svcnb.models.noise import normal, uniform
@@ -45,17 +46,12 @@ class TrainOutput(NamedTuple):
 
 
 def clear_start(model: "Sovits") -> None:
-    """Start a small model so that it sings from the first steps: the sine source loud, the latents' noise quiet.
+    """Start a small model so that it sings from the first steps: its decoder clear, the latents' noise quiet.
 
-    From the usual start a short training ignores the weak source and hums at the frame rate, and hears nothing of the
-    units through the noise.
+    From the usual start a short training hears nothing of the units through the noise.
     """
+    nsf_hifigan.clear_start(model.dec)
     with torch.no_grad():
-        model.dec.m_source.l_linear.weight.fill_(2.0)
-        model.dec.m_source.l_linear.bias.zero_()
-        for up in model.dec.ups:  # so that what comes in goes out as loud
-            up.weight_g.mul_((3 * up.stride[0]) ** 0.5)
-        model.dec.conv_post.weight_g.mul_(0.2)
         model.enc_p.f0_emb.weight.mul_(0.3)  # so that pitch does not drown what is sung
         for encoder in (model.enc_p, model.enc_q):
             encoder.proj.bias.chunk(2)[1].fill_(-1.0)

@@ -26,7 +26,7 @@ class Vocoder(Generator):
         if (hop := math.prod(config.upsample_rates)) != config.hop_size:
             raise ValueError(f"upsample_rates multiply to {hop}, but hop_size is {config.hop_size}.")
         super().__init__(config, config.num_mels, smear=True)
-        self.sampling_rate, self.n_mels = config.sampling_rate, config.num_mels
+        self.config, self.sampling_rate, self.n_mels = config, config.sampling_rate, config.num_mels
         self.analyse, self.log10 = analyse, log10
 
     def mel(self, audio: torch.Tensor, sample_rate: int, semitones: float = 0) -> torch.Tensor:

@@ -1,6 +1,7 @@
-"""Training a voice: `for step in train_sovits("work"): ...`."""
+"""Training a voice: `for step in train_sovits("work"): ...`, and its second half: diffusion and vocoder."""
 
 from svcnb.training.loop import Step
 from svcnb.training.sovits import train_sovits
+from svcnb.training.vocoder import train_vocoder
 
-__all__ = ["Step", "train_sovits"]
+__all__ = ["Step", "train_sovits", "train_vocoder"]
