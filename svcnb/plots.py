@@ -140,6 +140,30 @@ def takes(takes: Mapping[str, np.ndarray], sample_rate: int = 44100, title: str 
     return figure
 
 
+def units(tables: Mapping[str, np.ndarray], seconds: float, title: str = "") -> Figure:
+    """Tables (T, D) of the same seconds as pictures, one under the other, each value against its own usual range."""
+    figure, all_axes = _figure(len(tables), 1.7, title)
+    for axes, (name, table) in zip(all_axes, tables.items(), strict=True):
+        spread = (table - table.mean(0)) / (table.std(0) + 1e-9)
+        extent = (0, seconds, 0, table.shape[1])
+        axes.imshow(spread.T, aspect="auto", origin="lower", cmap=HEAT, vmin=-2, vmax=2, extent=extent)
+        axes.set(title=name, ylabel="dimension")
+    all_axes[-1].set_xlabel("time in s")
+    return figure
+
+
+def points(places: np.ndarray, groups: Sequence[str], title: str = "") -> Figure:
+    """Points (N, 2) in a plane without scales; each group has a colour and a shape."""
+    figure, (axes,) = _figure(1, 5.0, title)
+    groups = np.asarray(groups)
+    for number, name in enumerate(dict.fromkeys(groups.tolist())):
+        style = dict(color=(SKY, ORANGE, GREEN, PURPLE, RED, BLUE)[number % 6], marker="os^D"[number // 6 % 4])
+        axes.scatter(*places[groups == name].T, s=16, alpha=0.8, lw=0, label=name, **style)
+    axes.set_axis_off()
+    figure.legend(loc="outside lower center", ncols=8, frameon=False)
+    return figure
+
+
 def losses(steps: Sequence[Step], title: str = "") -> Figure:
     """The losses of training steps, a panel each: as they came, and smoothed."""
     names = list(dict.fromkeys(name for step in steps for name in step.losses))

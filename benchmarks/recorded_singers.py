@@ -1,0 +1,76 @@
+"""Train a voice on recordings, from the lesson voice, on one core; convert a song it never heard between all singers.
+
+    python -m benchmarks.recorded_singers RAW WORK --held-out row --shifts shifts.json --encoder-path whisper-base.pt
+
+RAW/<singer>/<song>.flac or .wav; the held-out song is in each singer's folder and is not trained on. --shifts is a JSON
+of {"pairs": {source: {target: {"k": semitones}}}}; without it, the difference of the singers' median pitches. The
+conversions are WORK/converted/<source>_to_<target>.wav, and a table compares each with the target's own recording.
+"""
+
+import json
+import shutil
+import time
+from itertools import permutations
+from pathlib import Path
+
+import numpy as np
+import typer
+
+from svcnb import lesson
+from svcnb.checkpoint import latest
+from svcnb.config import Config
+from svcnb.convert import Converter
+from svcnb.evaluate import compare
+from svcnb.prepare import prepare
+from svcnb.training import train_sovits
+
+FROM_LESSON = {  # no critics at first: other units, other singers
+    "learning_rate": 5e-4, "lr_decay": 0.998, "disc_start": 600, "ema_decay": 0.99, "eval_interval": 200,
+}  # fmt: skip
+
+
+def main(
+    raw: Path, work: Path, held_out: str = "row", shifts: Path | None = None, minutes: float = 60,
+    encoder: str = "whisper-ppg-base", encoder_path: Path | None = None, volume: bool = True,
+) -> None:  # fmt: skip
+    """Prepare, train for some minutes, convert and print the table; run again, it goes on."""
+    songs = {path.parent.name: path for path in sorted(raw.glob(f"*/{held_out}.*"))}
+    if not (work / "configs/config.json").exists():
+        shutil.copytree(raw, work / "raw", ignore=lambda _, names: [n for n in names if Path(n).stem == held_out])
+        print(prepare(work / "raw", work, encoder, "fcpe", "none", "lesson", volume, encoder_path))
+        train, check = (work / f"filelists/{name}.txt" for name in ("train", "val"))
+        train.write_text(train.read_text() + check.read_text())  # the held-out song is the check
+    config = Config.load(work / "configs/config.json")
+    config = config.copy_with(train=FROM_LESSON | {"vol_aug": volume}, model={"vol_embedding": volume})
+    began = time.monotonic()
+    for step in train_sovits(work, config, base=lesson.voice_path(), device="cpu"):
+        if step.saved:
+            losses = " ".join(f"{name} {value:.2f}" for name, value in step.losses.items())
+            print(f"step {step.step} {time.monotonic() - began:.0f} s  {losses}  val {step.scores}", flush=True)
+            if time.monotonic() - began > 60 * minutes:
+                break
+    semitones = json.loads(shifts.read_text())["pairs"] if shifts else {}
+    convert_all(work, songs, semitones, encoder_path)
+
+
+def convert_all(work: Path, songs: dict[str, Path], semitones: dict, encoder_path: Path | None) -> None:
+    """Every song to every singer, and a table of scores."""
+    converter = Converter.load(latest(work / "logs/44k"), device="cpu", encoder_path=encoder_path)
+    (work / "converted").mkdir(exist_ok=True)
+    rows = []
+    print(f"{'':28}{'cents':>8}{'voicing':>9}{'mel':>7}{'like target':>13}{'source':>8}")
+    for source, target in permutations(songs, 2):
+        shift = semitones[source][target]["k"] if semitones else 0
+        made = converter.convert(songs[source], speaker=target, semitones=shift)
+        path = work / f"converted/{source}_to_{target}.wav"
+        made.save(path)
+        got = compare(path, songs[target], songs[source], semitones=shift)
+        rows.append([got.f0_median_cents, got.vuv_error, got.mel_distance, got.speaker_similarity,
+                     got.speaker_similarity_source])  # fmt: skip
+        print(f"{source + ' to ' + target:28}{rows[-1][0]:8.1f}{rows[-1][1]:9.3f}{rows[-1][2]:7.2f}"
+              f"{rows[-1][3]:13.2f}{rows[-1][4]:8.2f}", flush=True)  # fmt: skip
+    print("mean" + " " * 24 + "{:8.1f}{:9.3f}{:7.2f}{:13.2f}{:8.2f}".format(*np.mean(rows, 0)))
+
+
+if __name__ == "__main__":
+    typer.run(main)
