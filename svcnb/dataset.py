@@ -68,17 +68,8 @@ class SovitsDataset(Dataset):
 
     def __init__(self, config: Config, work: str | Path, split: str = "train"):
         self.config, self.work, self.training = config, Path(work), split == "train"
-        listing = self.work / (config.data.training_files if self.training else config.data.validation_files)
-        if not listing.exists():
-            raise DatasetError(f"{listing} is missing: prepare the data first.")
-        lines = listing.read_text(encoding="utf-8").splitlines()
-        self.clips = [self.work / line.split("|")[0] for line in lines if line.strip()]
-        if self.training and not self.clips:
-            raise DatasetError(f"{listing} names no clips: prepare some singing first.")
-        for speaker in {clip.parent.name for clip in self.clips} - set(config.spk):
-            raise DatasetError(
-                f"The data has a speaker {speaker!r} that the config's spk does not name: prepare again."
-            )
+        listing = config.data.training_files if self.training else config.data.validation_files
+        self.clips = listed(self.work, listing, config.spk, needed=self.training)
         self._kept: dict[int, tuple] = {}
 
     def __len__(self) -> int:
@@ -90,12 +81,7 @@ class SovitsDataset(Dataset):
 
     def fingerprint(self) -> str:
         """Changes when the clips or their features are others."""
-        digest = hashlib.sha256()
-        for clip in self.clips:
-            features = features_path(clip)
-            sizes = [path.stat().st_size if path.exists() else 0 for path in (clip, features)]
-            digest.update(f"{clip.relative_to(self.work).as_posix()} {sizes}".encode())
-        return digest.hexdigest()[:16]
+        return fingerprint(self.work, self.clips)
 
     def item(self, index: int, rng: random.Random) -> Item:
         """A random stretch of a clip; drawn in the original's order: loudness, then place, then (ours) pitch."""
@@ -139,29 +125,11 @@ class SovitsDataset(Dataset):
         return self._kept[index]
 
     def _read(self, path: Path) -> "Clip":
-        data, model = self.config.data, self.config.model
-        try:
-            features = {key: torch.from_numpy(value).float() for key, value in load_file(features_path(path)).items()}
-            units, f0, uv, volume = (features[key] for key in ("units", "f0", "uv", "volume"))
-        except (OSError, KeyError, SafetensorError):
-            raise DatasetError(f"The features of {path} are missing or damaged: prepare the data again.") from None
-        wav, rate = load(path)
-        if rate != data.sampling_rate:
-            raise DatasetError(
-                f"{path} has {rate} Hz, the config says {data.sampling_rate} Hz: prepare the data again."
-            )
-        if units.shape[1] != model.ssl_dim:
-            raise DatasetError(
-                f"The units of {path} have {units.shape[1]} dimensions, the config's ssl_dim is {model.ssl_dim}: "
-                f"prepare the data again with the encoder {model.speech_encoder}."
-            )
-        frames = min(len(f0), len(wav) // data.hop_length)
-        shortest = self.config.train.segment_size // data.hop_length
-        clip = Clip(
-            torch.from_numpy(wav), stretch(units, len(f0), data.unit_interpolate_mode)[:frames],
-            f0[:frames], uv[:frames], volume[:frames],
-        )  # fmt: skip
-        return clip if frames >= shortest else clip.padded(shortest, data.hop_length)
+        data, train = self.config.data, self.config.train
+        clip = read_clip(
+            path, data.sampling_rate, data.hop_length, self.config.model.ssl_dim, data.unit_interpolate_mode
+        )
+        return clip.padded(train.segment_size // data.hop_length, data.hop_length)
 
 
 class Clip(NamedTuple):
@@ -183,10 +151,55 @@ class Clip(NamedTuple):
         return Clip(wav, self.units[frames], self.f0[frames] * factor, self.uv[frames], self.volume[frames])
 
     def padded(self, frames: int, hop: int) -> "Clip":
-        """Silence after the end, up to a number of frames."""
+        """Silence after the end, up to a number of frames, if there are less."""
+        if len(self.f0) >= frames:
+            return self
         wav, per_frame = self.wav[: frames * hop], self[1:]
         fill = lambda x, n: torch.cat([x, x.new_zeros(n - len(x), *x.shape[1:])])
         return Clip(fill(wav, frames * hop), *(fill(x, frames) for x in per_frame))
+
+
+def listed(work: Path, listing: str, speakers: dict[str, int], needed: bool = True) -> list[Path]:
+    """The clips that a list in a work folder names. Raises DatasetError for a missing list or an unknown speaker."""
+    path = work / listing
+    if not path.exists():
+        raise DatasetError(f"{path} is missing: prepare the data first.")
+    lines = path.read_text(encoding="utf-8").splitlines()
+    clips = [work / line.split("|")[0] for line in lines if line.strip()]
+    if needed and not clips:
+        raise DatasetError(f"{path} names no clips: prepare some singing first.")
+    for speaker in {clip.parent.name for clip in clips} - set(speakers):
+        raise DatasetError(f"The data has a speaker {speaker!r} that the config's spk does not name: prepare again.")
+    return clips
+
+
+def fingerprint(work: Path, clips: list[Path]) -> str:
+    """Of clips and their features: changes when they are others."""
+    digest = hashlib.sha256()
+    for clip in clips:
+        sizes = [path.stat().st_size if path.exists() else 0 for path in (clip, features_path(clip))]
+        digest.update(f"{clip.relative_to(work).as_posix()} {sizes}".encode())
+    return digest.hexdigest()[:16]
+
+
+def read_clip(path: Path, sampling_rate: int, hop: int, dim: int, mode: str) -> Clip:
+    """A clip and its features, the units of `dim` values stretched to its frames by `mode`. Raises DatasetError."""
+    try:
+        features = {key: torch.from_numpy(value).float() for key, value in load_file(features_path(path)).items()}
+        units, f0, uv, volume = (features[key] for key in ("units", "f0", "uv", "volume"))
+    except (OSError, KeyError, SafetensorError):
+        raise DatasetError(f"The features of {path} are missing or damaged: prepare the data again.") from None
+    wav, rate = load(path)
+    if rate != sampling_rate:
+        raise DatasetError(f"{path} has {rate} Hz, the config says {sampling_rate} Hz: prepare the data again.")
+    if units.shape[1] != dim:
+        raise DatasetError(
+            f"The units of {path} have {units.shape[1]} dimensions, but the config says {dim}: prepare the data again "
+            "with the speech encoder that the config names."
+        )
+    frames = min(len(f0), len(wav) // hop)
+    units = stretch(units, len(f0), mode)
+    return Clip(torch.from_numpy(wav), units[:frames], f0[:frames], uv[:frames], volume[:frames])
 
 
 def features_path(clip: Path) -> Path:

@@ -118,7 +118,7 @@ def test_damaged_or_foreign_data_is_refused(golden_data, tmp_path):
     with pytest.raises(DatasetError, match="missing or damaged: prepare the data again"):
         data[0, ""]
     data.config.model.ssl_dim = 5
-    with pytest.raises(DatasetError, match="ssl_dim is 5"):
+    with pytest.raises(DatasetError, match="3 dimensions, but the config says 5"):
         data[1, ""]
     with pytest.raises(DatasetError, match=r"does not name"):
         _without_speaker(data, tmp_path)
