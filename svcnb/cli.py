@@ -218,6 +218,25 @@ def demo() -> None:
 
 
 @app.command()
+def models(
+    names: Annotated[list[str] | None, typer.Argument(help="Files to download; none: list what there is.")] = None,
+) -> None:
+    """Files of speech encoders, pitch predictors, vocoders and base models: list them, or download some by name."""
+    from svcnb import registry
+
+    for name in names or ():
+        with _bar("MB") as bar:
+            typer.echo(registry.fetch(name, lambda done, total: bar(done / 1e6, (total or done) / 1e6)))
+    if names:
+        return
+    for name, entry in registry.TABLE.items():
+        size = f"{entry.size / 1e6:.0f} MB" if entry.size else "? MB"
+        typer.echo(f"{name:24} {'here' if registry.here(name) else 'missing':8} {size:>8}  {entry.licence}")
+        typer.echo(f"{'':34} for {entry.needed_for}")
+    typer.echo(f"They are kept in {registry.home()}; `svcnb models NAME` downloads one.")
+
+
+@app.command()
 def doctor(
     mend: Annotated[bool, option("Repair torchaudio beside a CPU-only torch.")] = False,
 ) -> None:

@@ -2,7 +2,7 @@ import pytest
 import soundfile
 from typer.testing import CliRunner
 
-from svcnb import cli, doctor, lesson
+from svcnb import cli, doctor, lesson, registry
 from svcnb.config import Config
 
 run = CliRunner().invoke
@@ -82,3 +82,22 @@ def shrink(path):
 def test_training_asks_for_prepared_recordings(tmp_path):
     result = run(cli.app, ["train", f"{tmp_path}"])
     assert result.exit_code == 1 and f"svcnb prepare RAW {tmp_path}" in result.stderr
+
+
+def test_models_says_what_is_here_and_what_is_missing(monkeypatch, tmp_path):
+    monkeypatch.setenv("SVCNB_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / registry.TABLE["rmvpe"].file).write_bytes(b"weights")
+    lines = run(cli.app, ["models"]).stdout.splitlines()
+    states = {line.split()[0]: line.split()[1] for line in lines[:-1:2]}
+    assert states == {name: "here" if name == "rmvpe" else "missing" for name in registry.TABLE}
+    assert str(tmp_path) in lines[-1]
+
+
+def test_models_downloads_by_name(monkeypatch, tmp_path):
+    monkeypatch.setattr(registry, "fetch", lambda name, progress: progress(5, 0) or tmp_path / name)
+    assert run(cli.app, ["models", "rmvpe"]).stdout == f"{tmp_path / 'rmvpe'}\n"
+
+
+def test_models_knows_the_nearest_name():
+    assert "did you mean 'rmvpe'" in run(cli.app, ["models", "rmpve"]).stderr
