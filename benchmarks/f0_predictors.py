@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from svcnb import audio, f0
+from svcnb.f0.errors import errors
 from svcnb.lesson import RATE, sing
 
 HOP = 512
@@ -74,15 +75,7 @@ CONDITIONS = {"clean": lambda wav, rng: wav, "noise": noise, "reverb": reverb, "
 
 def score(found: f0.F0, truth: np.ndarray) -> dict[str, float]:
     """Figures of one predictor over frames put end to end."""
-    both = found.voiced & (truth > 0)
-    cents = np.abs(1200 * np.log2(found.hz[both] / truth[both]))
-    return {
-        "cents": float(np.median(cents)) if both.any() else float("nan"),
-        "gross": float(np.mean(cents > 50)) if both.any() else float("nan"),
-        "octave": float(np.mean(cents > 600)) if both.any() else float("nan"),
-        "vuv": float(np.mean(found.voiced != (truth > 0))),
-        "right": float(np.sum(cents <= 50) / np.sum(truth > 0)),
-    }
+    return vars(errors(found, truth))
 
 
 def join(parts: list[f0.F0]) -> f0.F0:

@@ -15,14 +15,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.metrics import r2_score
 
 from svcnb import encoders
 from svcnb.audio import resample
 from svcnb.encoders.whisper import load as load_whisper
 from svcnb.encoders.whisper import log_mel
 from svcnb.lesson import HELD_OUT_SONGS, RATE, SINGERS, TRAIN_SONGS, sing
+from svcnb.probes import accuracy, explained
 
 HOP = RATE // 50
 UNSEEN = ("clara", "tomas")  # singers that the phoneme probe has not heard
@@ -46,14 +45,9 @@ def probe(rows: list[dict], units: list[np.ndarray]) -> dict[str, float]:
     cut = lambda key: np.concatenate([r[key][: len(u)] for r, u in zip(rows, units, strict=True)])
     phone, voiced, pitch = cut("phone"), cut("voiced"), 12 * np.log2(cut("f0"))
     x = np.concatenate(units)
-    x = (x - x[~held].mean(0)) / (x[~held].std(0) + 1e-6)
     unseen = np.isin(who, [list(SINGERS).index(name) for name in UNSEEN])
-    learn = lambda y, a, b: (
-        LogisticRegression(C=0.1, tol=1e-2, max_iter=300).fit(x[a][::5], y[a][::5]).predict(x[b]) == y[b]
-    ).mean()
-    explain = lambda y: r2_score(
-        y[held & voiced], Ridge(10).fit(x[~held & voiced], y[~held & voiced]).predict(x[held & voiced])
-    )
+    learn = lambda y, a, b: accuracy(x[a][::5], y[a][::5], x[b], y[b])
+    explain = lambda y: explained(x[~held & voiced], y[~held & voiced], x[held & voiced], y[held & voiced])
     own = np.array([pitch[voiced & (who == k)].mean() for k in range(len(SINGERS))])[who]
     return {
         "phoneme": learn(phone, ~held & ~unseen, held & unseen),

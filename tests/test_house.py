@@ -14,7 +14,7 @@ FLOORS = [  # a room imports from its own floor and from those below
     {"config", "files", "unpickle", "weights", "download"},
     {"audio", "spectral", "slicer", "stream", "registry", "encoders", "f0", "lesson", "melody"},  # these know no model
     {"models"},  # torch, and nothing of ours
-    {"checkpoint", "dataset", "prepare", "retrieval", "mixing", "evaluate"},
+    {"checkpoint", "dataset", "prepare", "retrieval", "mixing", "evaluate", "probes"},
     {"training", "options", "convert", "export"},
     {"plots", "widgets", "notebook", "cli", "demo", "doctor", "__main__"},  # the roof
 ]
