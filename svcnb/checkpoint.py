@@ -45,6 +45,9 @@ _KINDS = {  # of model, by config: name in own files, in words, and the config's
     VocoderConfig: ("vocoder", "vocoder", "config.json"),
 }
 _TRAINING_ONLY = "enc_q."  # the posterior encoder, which conversion does without
+_OF_THE_DATA = (  # what a base model may have otherwise
+    "emb_g.", "emb_vol.", "pre.", "f0_decoder.", _TRAINING_ONLY, "spk_embed.", "unit_embed.", "aug_shift_embed.",
+)  # fmt: skip
 
 
 def load_sovits(path: str | Path, config: Config | str | Path | None = None, forgiving=False) -> tuple[Sovits, Config]:
@@ -70,13 +73,13 @@ def load_sovits(path: str | Path, config: Config | str | Path | None = None, for
 def load_base(path: str | Path, model: nn.Module) -> list[str]:
     """Start a model (or discriminator) from a trained one of either format, perhaps of other speakers.
 
-    The embeddings of speakers and loudness, the first layer (another encoder's units), the pitch decoder and the
+    The embeddings of speakers, loudness and shift, the first layer (another encoder's units), the pitch decoder and the
     posterior encoder keep their values where the file has none that fit; their keys are returned. Raises
     CheckpointError when anything else does not fit.
     """
     path = Path(path)
     misfit = fit(model, _read(path)[0])
-    _refuse(path, misfit, may_lack=("emb_g.", "emb_vol.", "pre.", "f0_decoder.", _TRAINING_ONLY), may_spare=("",))
+    _refuse(path, misfit, may_lack=_OF_THE_DATA, may_spare=("",))
     _warn(path, misfit.kept, misfit.unused)
     return list(misfit.kept)
 
@@ -208,7 +211,7 @@ def compress(source: str | Path, target: str | Path, half: bool = False) -> None
 
 
 def latest(folder: str | Path, prefix: str = "G_") -> Path | None:
-    """The file of the most steps among G_800.pth, G_1600.safetensors, …; None where there is none."""
+    """The file of the most steps among G_800.pth, G_1600.safetensors, … (or model_…); None where there is none."""
     return max(_numbered(Path(folder), prefix), key=_step, default=None)
 
 
@@ -230,7 +233,7 @@ def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
 
 
 def _numbered(folder: Path, prefix: str) -> list[Path]:
-    return [path for path in folder.glob(f"{prefix}*") if re.fullmatch(r".*_\d+\.(pth|safetensors)", path.name)]
+    return [path for path in folder.glob(f"{prefix}*") if re.fullmatch(r".*_\d+\.(pth?|safetensors)", path.name)]
 
 
 def _step(path: Path) -> int:

@@ -282,6 +282,7 @@ class DiffusionTrainConfig(Section):
     gamma: float = 0.5
     weight_decay: float = 0
     save_opt: bool = False
+    ema_decay: float = 0.0  # ours: averaged weights in the saved models; 0 keeps none
 
 
 class DiffusionConfig(Tree):
@@ -314,7 +315,8 @@ class DiffusionConfig(Tree):
         config = cls(data=data.model_copy(update={"unit_interpolate_mode": "nearest"}))
         config.spk = {speaker: i for i, speaker in enumerate(speakers or [])}
         config.model.n_spk = max(1, len(config.spk))
-        return cls.parse(config.model_dump(mode="json"), "preset diffusion")
+        ours = {"train": {"ema_decay"}}  # not in the template
+        return cls.parse(config.model_dump(mode="json", exclude=ours), "preset diffusion")
 
 
 def _read(path: str | Path, parser) -> dict:

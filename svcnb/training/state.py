@@ -19,7 +19,10 @@ from svcnb.files import whole_file
 
 log = logging.getLogger(__name__)
 
-HARMLESS = {"log_interval", "eval_interval", "keep_ckpts", "all_in_mem", "epochs", "port"}  # may change on resume
+HARMLESS = {  # may change on resume
+    "log_interval", "eval_interval", "keep_ckpts", "all_in_mem", "epochs", "port", "num_workers", "cache_device",
+    "interval_log", "interval_val", "interval_force_save", "save_opt",
+}  # fmt: skip
 
 
 class ResumeError(ValueError):

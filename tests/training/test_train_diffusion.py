@@ -1,0 +1,200 @@
+"""Diffusion training: it learns, goes on exactly, keeps files and schedule as the original does; its data agree."""
+
+import json
+import random
+import shutil
+
+import pytest
+import torch
+
+from svcnb import checkpoint
+from svcnb.config import ConfigError, DiffusionConfig
+from svcnb.dataset import DatasetError, read_clip
+from svcnb.training import diffusion, train_diffusion
+from svcnb.training.diffusion import find_vocoder, learning_rate
+from svcnb.training.diffusion_data import MelDataset
+from svcnb.training.loop import BusyError
+from svcnb.training.state import ResumeError
+
+from .conftest import HOP, RATE, prepared, small_config
+from .test_train_vocoder import CONFIG as VOCODER
+
+FOLDER = "logs/44k/diffusion"
+
+
+def settings(**train) -> DiffusionConfig:
+    config = DiffusionConfig.preset("lesson", ["ann", "bob"])
+    return config.copy_with(
+        data=dict(sampling_rate=RATE, block_size=HOP, duration=0.2, encoder_out_channels=6),
+        model=dict(n_layers=2, n_chans=16, n_hidden=8),
+        infer=dict(speedup=200, method="ddim"),
+        train=dict(batch_size=2, lr=1e-3, interval_val=2, interval_log=1, ema_decay=0.9) | train,
+    )
+
+
+@pytest.fixture(scope="module")
+def voice(tmp_path_factory):
+    """A file of an untrained vocoder."""
+    path = tmp_path_factory.mktemp("vocoder") / "vocoder.safetensors"
+    checkpoint.save_vocoder(path, checkpoint.new_vocoder(VOCODER))
+    return path
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory, voice):
+    work = prepared(tmp_path_factory.mktemp("unbroken"), small_config())
+    return work, run(work, 6, voice), state(work)
+
+
+def run(work, steps, voice, config=None, **options):
+    config = config or settings()
+    return list(train_diffusion(work, config, voice, max_steps=steps, device="cpu", **options))
+
+
+def state(work):
+    return checkpoint.read_torch(work / FOLDER / "state.pt")
+
+
+def assert_same(a, b):
+    for key, value in a["models"]["diffusion"].items():
+        assert torch.equal(value, b["models"]["diffusion"][key]), key
+    assert a["step"] == b["step"]
+
+
+def fresh_copy(work, tmp_path):
+    shutil.copytree(work, tmp_path / "work", ignore=shutil.ignore_patterns("logs"))
+    return tmp_path / "work"
+
+
+def test_steps_tell_what_happened(unbroken):
+    _, steps, stored = unbroken
+    assert [step.epoch for step in steps] == [1, 1, 2, 2, 3, 3] and steps[0].learning_rate == 1e-3
+    assert steps[0].losses["noise"] > 0.3 and steps[0].grad_norms["diffusion"] > 0 and steps[0].saved is None
+    assert set(steps[1].scores) == {"noise", "mel"} and set(steps[1].audio) == {"ann/0", "bob/0"}
+    model, config = checkpoint.load_diffusion(steps[-1].saved)  # with the config.yaml beside it
+    assert config.spk == {"ann": 0, "bob": 1}
+    assert torch.equal(model.unit_embed.weight, stored["average"]["model.unit_embed.weight"])
+
+
+def test_it_goes_on_exactly(unbroken, voice, tmp_path):
+    work, _, expected = unbroken
+    work, killed = fresh_copy(work, tmp_path), tmp_path / "killed"
+    for step in train_diffusion(work, settings(), voice, max_steps=6, device="cpu"):
+        if step.step == 3:
+            shutil.copytree(work, killed)  # what a kill would leave behind: the state of step 2
+            break
+    torch.rand(3)
+    assert [step.resumed_from for step in run(work, 6, voice)] == [3, None, None]
+    assert run(killed, 6, voice)[0].resumed_from == 2
+    assert_same(state(work), expected)
+    assert_same(state(killed), expected)
+
+
+def test_the_loss_falls(tmp_path, voice):
+    work = prepared(tmp_path, small_config())
+    steps = run(work, 120, voice, settings(interval_val=1000, lr=5e-3))
+    mean = lambda part: sum(step.losses["noise"] for step in part) / len(part)
+    assert mean(steps[-20:]) < 0.85 * mean(steps[:10])
+
+
+def test_models_are_kept_as_the_original_keeps_them(golden, unbroken, voice, tmp_path):
+    expected = json.loads(golden("diffusion/checkpoint_rotation.json").read_text())
+    work, config = fresh_copy(unbroken[0], tmp_path), settings(interval_val=2, interval_force_save=4)
+    kept = lambda: sorted(path.name for path in (work / FOLDER).glob("model_*"))
+    run(work, 12, voice, config)
+    assert kept() == expected["first_run"]["checkpoints"]
+    run(work, 16, voice, config)
+    assert kept() == expected["resumed_run"]["checkpoints"]
+
+
+def test_it_goes_on_from_a_model_of_the_original(unbroken, voice, tmp_path):
+    config, work = settings(save_opt=True, ema_decay=0.0), fresh_copy(unbroken[0], tmp_path)
+    run(work, 4, voice, config)
+    (work / FOLDER / "state.pt").unlink()
+    (work / FOLDER / "state.pt.previous").unlink()
+    assert run(work, 6, voice, config)[0].resumed_from == 4
+    went_on = state(work)
+    run(work, 6, voice, config, resume=False)
+    assert_same(went_on, state(work))
+
+
+def test_the_learning_rate_is_the_original_s(golden):
+    expected = json.loads(golden("diffusion/lr_schedule.json").read_text())
+    train = settings(lr=expected["lr"], decay_step=expected["decay_step"], gamma=expected["gamma"]).train
+    for start, rates in expected["lr_used_by_successive_training_steps_after_resuming_at_global_step"].items():
+        assert [learning_rate(train, int(start) + i + 1) for i in range(len(rates))] == rates
+
+
+def test_a_base_of_other_speakers_gives_the_start(unbroken, voice, tmp_path):
+    work, steps, stored = unbroken
+    work, config = fresh_copy(work, tmp_path), settings(lr=0.0)
+    config.spk["cora"], config.model.n_spk = 2, 3
+    checkpoint.save_diffusion(tmp_path / "base.safetensors", *checkpoint.load_diffusion(steps[-1].saved))
+    run(work, 1, voice, config, base=tmp_path / "base.safetensors")
+    started = state(work)["models"]["diffusion"]
+    assert started["model.spk_embed.weight"].shape == (3, 8)
+    assert torch.equal(started["model.unit_embed.weight"], stored["average"]["model.unit_embed.weight"])
+
+
+@pytest.mark.parametrize("cached", [True, False])
+def test_pitch_volume_and_mel_are_shifted_together(unbroken, voice, cached):
+    vocoder = checkpoint.load_vocoder(voice)
+    data = MelDataset(settings(cache_all_data=cached, cache_fp16=False), unbroken[0], vocoder.mel)
+    plain = MelDataset(settings(), unbroken[0], vocoder.mel)._hear(0, None)
+    items = [data.item(0, random.Random(key)) for key in range(20)]
+    shifts = {round(item.semitones.item(), 4) for item in items}
+    assert 0 in shifts and (len(shifts) == 2 if cached else len(shifts) > 5) and max(map(abs, shifts)) <= 5
+    for item in items:
+        assert item.mel.shape == (data.frames, 20) and item.units.shape == (data.frames, 6)
+        start = (plain.units.unfold(0, data.frames, 1).mT - item.units).abs().sum((1, 2)).argmin()
+        here = slice(start, start + data.frames)
+        torch.testing.assert_close(item.f0, plain.f0[here] * 2 ** (item.semitones / 12))
+        gain = (item.volume / plain.volume[here]).mean()
+        torch.testing.assert_close(item.volume, plain.volume[here] * gain)
+        wav = read_clip(data.clips[0], RATE, HOP, 6, "nearest").wav
+        mel = vocoder.mel(wav[None] * gain, RATE, item.semitones.item())[0, here]
+        torch.testing.assert_close(item.mel, mel, atol=1e-3, rtol=0)
+
+
+def test_without_pitch_augmentation_nothing_is_shifted(unbroken, voice):
+    config = settings().copy_with(model={"use_pitch_aug": False})
+    data = MelDataset(config, unbroken[0], checkpoint.load_vocoder(voice).mel)
+    assert not any(data.item(0, random.Random(key)).semitones for key in range(10))
+
+
+def test_a_short_clip_ends_in_silence(unbroken, voice):
+    config = settings().copy_with(data={"duration": 1.0})  # the clips have half a second
+    item = MelDataset(config, unbroken[0], checkpoint.load_vocoder(voice).mel)[0, "a"]
+    assert item.mel.shape == (250, 20) and (item.mel[140:] == item.mel[-1, 0]).all() and not item.volume[130:].any()
+
+
+def test_two_trainings_in_one_folder_are_refused(unbroken, voice, tmp_path):
+    work = fresh_copy(unbroken[0], tmp_path)
+    first = train_diffusion(work, settings(), voice, device="cpu")
+    next(first)
+    with pytest.raises(BusyError, match="Another training is at work"):
+        run(work, 2, voice)
+    first.close()
+
+
+def test_what_does_not_fit_is_said(unbroken, voice, tmp_path):
+    work = fresh_copy(unbroken[0], tmp_path)
+    with pytest.raises(ConfigError, match=r"There is no vocoder at .*nowhere; name a folder"):
+        run(work, 1, tmp_path / "nowhere")
+    with pytest.raises(ConfigError, match="has 16000 Hz and frames of 64 samples, but the config says 44100 Hz and 64"):
+        find_vocoder(settings().copy_with(data={"sampling_rate": 44100}), voice)
+    with pytest.raises(DatasetError, match="6 dimensions, but the config says 7"):
+        run(work, 1, voice, settings().copy_with(data={"encoder_out_channels": 7}))
+    run(work, 2, voice)
+    with pytest.raises(ResumeError, match=r"model.n_layers was 2 and is now 3"):
+        run(work, 3, voice, settings().copy_with(model={"n_layers": 3}))
+    run(work, 3, voice, settings(interval_val=1))  # harmless
+
+
+def test_a_step_that_is_not_finite_is_left_out(unbroken, voice, tmp_path, monkeypatch):
+    forward, broken = diffusion.Loss.forward, iter([True])
+    monkeypatch.setattr(
+        diffusion.Loss, "forward", lambda *a, **k: forward(*a, **k) * (torch.nan if next(broken, False) else 1)
+    )
+    steps = run(fresh_copy(unbroken[0], tmp_path), 2, voice)
+    assert steps[0].skipped == "the loss noise is not finite" and steps[1].skipped is None
