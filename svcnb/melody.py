@@ -96,6 +96,15 @@ def draw(hz: np.ndarray, frames: Sequence[float], pitches: Sequence[float]) -> n
     return result
 
 
+def hum(hz: np.ndarray, hop: int, sample_rate: int) -> np.ndarray:
+    """The curve as sound (T * hop,): a tone of five harmonics, silent where it is unvoiced."""
+    frames, samples = np.arange(len(hz)), np.arange(len(hz) * hop) / hop
+    cycles = np.cumsum(np.interp(samples, frames, voice(hz))) / sample_rate
+    loud = np.interp(samples, frames, np.asarray(hz) > 0)
+    tone = sum(np.sin(2 * np.pi * k * cycles) / k**2 for k in range(1, 6))
+    return (0.2 * loud * tone).astype(np.float32)
+
+
 def scale(key: str, mode: str) -> np.ndarray:
     """The notes of a scale as MIDI numbers, 0 to 127. Raises MelodyError naming the keys or the modes."""
     if key not in KEYS:

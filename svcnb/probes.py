@@ -6,13 +6,61 @@ word and hide the singer.
 Notebook: 02_features
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 
+from svcnb.lesson import PHONES, Truth
 from svcnb.lesson.phones import CONSONANTS, VOWELS
 
 KINDS = {  # of consonants, by how they are made
     "nasal": "m n ng", "glide": "l r w y", "hiss": "s z sh f v th dh h br", "burst": "p t k b d g ch jh dx",
 }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Marks:
+    """What readers found in units of a song that they had not been taught on."""
+
+    sound: float  # share of frames whose kind of sound was named rightly
+    singer: float  # share of voiced frames whose singer was named rightly
+    pitch: float  # share of the variance of the pitch that was found; 0 or less: nothing
+
+    def __str__(self) -> str:
+        return f"kind of sound {self.sound:4.0%}, singer {self.singer:4.0%}, pitch {max(0, self.pitch):4.0%}"
+
+
+def examine(units: Sequence[np.ndarray], truths: Sequence[Truth]) -> Marks:
+    """Marks of units (T, D) with the truth of as many frames: a song of each singer, then, in the same order, another.
+
+    The readers are taught on the first half and examined on the second. Raises ValueError without such halves.
+    """
+    if len(units) < 4 or len(units) % 2 or len(units) != len(truths):
+        raise ValueError(f"Two songs of two singers at least are needed, each with its truth; here are {len(units)}.")
+    count = len(units) // 2
+    cut = [min(len(table), len(truth.f0)) for table, truth in zip(units, truths, strict=True)]
+    join = lambda rows, half: np.concatenate([row[:n] for row, n in zip(rows, cut, strict=True)][half])
+    taught, asked = slice(None, count), slice(count, None)
+    kinds = [np.array([kind(PHONES[phone]) for phone in truth.phone]) for truth in truths]
+    singers = [np.full(len(truth.f0), number % count) for number, truth in enumerate(truths)]
+    pitches = [12 * np.log2(truth.f0) for truth in truths]
+    sung = [join([truth.voiced for truth in truths], half) for half in (taught, asked)]
+    table = join(units, taught), join(units, asked)
+    voiced = table[0][sung[0]], table[1][sung[1]]
+    return Marks(
+        accuracy(table[0], join(kinds, taught), table[1], join(kinds, asked)),
+        accuracy(voiced[0], join(singers, taught)[sung[0]], voiced[1], join(singers, asked)[sung[1]]),
+        explained(voiced[0], join(pitches, taught)[sung[0]], voiced[1], join(pitches, asked)[sung[1]]),
+    )
+
+
+def log_mel(wav: np.ndarray, sample_rate: int, hop: int, bands: int = 64) -> np.ndarray:
+    """A spectrogram (N // hop, bands) in dB on the mel scale: units that forget nothing, to compare with."""
+    import librosa
+
+    mel = librosa.feature.melspectrogram(y=wav, sr=sample_rate, n_fft=2048, hop_length=hop, n_mels=bands, fmax=12000)
+    return librosa.power_to_db(mel, ref=np.max, top_db=80).T[: len(wav) // hop]
 
 
 def accuracy(taught: np.ndarray, answers: np.ndarray, asked: np.ndarray, truth: np.ndarray) -> float:

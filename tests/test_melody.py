@@ -90,3 +90,11 @@ def test_nothing_voiced_is_no_trouble():
     quiet = np.zeros(50)
     for change in (melody.smooth, melody.flatten, melody.vibrato, melody.to_scale):
         assert not change(quiet, RATE).any()
+
+
+def test_hum_sounds_the_curve():
+    hz = np.where(np.arange(200) < 100, 220.0, 0)
+    wav = melody.hum(hz, 441, 44100)
+    spectrum = np.abs(np.fft.rfft(wav[: 441 * 90]))
+    assert spectrum.argmax() * 44100 / (441 * 90) == pytest.approx(220, abs=2)
+    assert len(wav) == 200 * 441 and not wav[441 * 102 :].any() and np.abs(wav).max() < 0.5
