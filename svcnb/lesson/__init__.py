@@ -18,7 +18,8 @@ from svcnb.lesson.voices import NEWCOMER, SINGERS, Singer, semitones
 
 __all__ = [
     "HELD_OUT_SONGS", "NEWCOMER", "NEW_SINGER", "PHONES", "RATE", "SINGERS", "SONGS", "TRAIN_SONGS", "Note", "Singer",
-    "Song", "Truth", "critic_path", "encoder_path", "read", "render", "semitones", "sing", "voice_path", "write_songs",
+    "Song", "Truth", "critic_path", "encoder_path", "read", "render", "semitones", "sing", "vocoder_path",
+    "voice_path", "write_songs",
 ]  # fmt: skip
 
 NEW_SINGER = {  # settings of training with which the lesson voice learns a new singer in minutes
@@ -50,3 +51,8 @@ def critic_path() -> Path:
 def encoder_path() -> Path:
     """The weights of the lesson encoder."""
     return Path(__file__).with_name("encoder.safetensors")
+
+
+def vocoder_path() -> Path:
+    """The lesson vocoder: mels as the community's 44.1 kHz vocoders have them, sung by any voice."""
+    return Path(__file__).with_name("vocoder.safetensors")

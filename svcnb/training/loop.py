@@ -109,6 +109,8 @@ def run(
             state.save(folder / "state.pt")
             log.info("stopped and saved after step %d", state.step)
         raise
+    finally:
+        torch.set_flush_denormal(False)
 
 
 def make_step(

@@ -32,7 +32,8 @@ from svcnb.training.state import State, describe, stored_state
 
 LOGS = "logs/44k/vocoder"  # inside the work folder
 PEAK = 0.95  # of the loudest clip after a random gain
-QUIETEST = 0.1  # smallest random gain
+QUIETEST = 0.5  # smallest random gain; from 0.1 on, a small network learns no level well
+LOUD = 0.5  # rms at which spectra are compared, so that loud and soft clips count alike
 
 
 class VocoderTraining(Section):
@@ -139,7 +140,8 @@ def train_step(state: State, batch: Batch, train: VocoderTraining, acc) -> tuple
             return loop.numbers(parts), norms, loop.not_finite(parts, "discriminator")
     made, true = fake.squeeze(1), real.squeeze(1)
     parts["mel"] = (whole_mel(made, config) - whole_mel(true, config)).abs().mean() * train.c_mel
-    parts["stft"] = losses.multi_resolution_loss(made, true) * train.c_stft
+    level = true.square().mean(1, keepdim=True).sqrt().clamp(min=0.01) / LOUD
+    parts["stft"] = losses.multi_resolution_loss(made / level, true / level) * train.c_stft
     if critic:
         gen, fm = gan.verdict(state, real, fake, acc)
         parts |= {"gen": gen * train.c_gen, "fm": fm * train.c_fm}
