@@ -99,22 +99,74 @@ def train(
     tensorboard: Annotated[bool, option("Write curves and sounds for TensorBoard.")] = False,
 ) -> None:
     """Train a voice. Ctrl-C stops and saves; the same command goes on from there."""
-    from tqdm import tqdm
-
     from svcnb.config import Config
     from svcnb.training import train_sovits
 
-    settings = work / "configs/config.json"
-    if not settings.is_file():
+    every = Config.load(_prepared(work) / "configs/config.json").train.log_interval
+    _follow(train_sovits(work, None, base, resume, steps, precision, device, tensorboard), every)
+
+
+@app.command()
+def train_diffusion(
+    work: Annotated[Path, typer.Argument(help="Folder that `prepare` made.")],
+    vocoder: Annotated[Path | None, option("Folder or file of the vocoder; else what diffusion.yaml names.")] = None,
+    base: Annotated[Path | None, option("Model to start from: .safetensors or .pt.")] = None,
+    steps: Annotated[int | None, option("Steps in all, those made before included.")] = None,
+    resume: Annotated[bool, option("Go on where the last run stopped.")] = True,
+    precision: Annotated[str, option("auto, fp32, bf16 or fp16.")] = "auto",
+    device: Annotated[str, option("auto or cpu.")] = "auto",
+    tensorboard: Annotated[bool, option("Write curves and sounds for TensorBoard.")] = False,
+) -> None:
+    """Train the diffusion model beside a voice; its settings are in configs/diffusion.yaml."""
+    from svcnb.config import DiffusionConfig
+    from svcnb.training import train_diffusion
+
+    every = DiffusionConfig.load(_prepared(work) / "configs/diffusion.yaml").train.interval_log
+    _follow(train_diffusion(work, None, vocoder, base, resume, steps, precision, device, tensorboard), every)
+
+
+@app.command()
+def train_vocoder(
+    work: Annotated[Path, typer.Argument(help="Folder that `prepare` made.")],
+    base: Annotated[Path | None, option("Vocoder to start from: folder or file; else the downloaded one.")] = None,
+    out: Annotated[Path | None, option("Folder to write the result to as the community has it.")] = None,
+    critics: Annotated[float, option("Width of the critics; 0.25 is enough for a small vocoder.")] = 1.0,
+    steps: Annotated[int | None, option("Steps in all, those made before included.")] = None,
+    resume: Annotated[bool, option("Go on where the last run stopped.")] = True,
+    precision: Annotated[str, option("auto, fp32, bf16 or fp16.")] = "auto",
+    device: Annotated[str, option("auto or cpu.")] = "auto",
+    tensorboard: Annotated[bool, option("Write curves and sounds for TensorBoard.")] = False,
+) -> None:
+    """Fit a vocoder to a singer's recordings."""
+    from svcnb import checkpoint, registry
+    from svcnb.training.vocoder import LOGS, VocoderTraining, train_vocoder
+
+    settings, base = VocoderTraining(disc_width=critics), base or registry.here("nsf-hifigan")
+    made = train_vocoder(_prepared(work), base, None, settings, resume, steps, precision, device, tensorboard)
+    _follow(made, settings.log_interval)
+    if out and (newest := checkpoint.latest(work / LOGS)):
+        checkpoint.save_original_vocoder(out, checkpoint.load_vocoder(newest))
+        typer.echo(f"Written: {out}")
+
+
+def _prepared(work: Path) -> Path:
+    if not (work / "configs/config.json").is_file():
         raise ValueError(f"{work} holds no prepared recordings; make them with: svcnb prepare RAW {work}")
-    every = Config.load(settings).train.log_interval
+    return work
+
+
+def _follow(steps: Iterator, every: int) -> None:
+    """Make the steps of a training and tell of them, in a bar and, each `every`, in a line."""
+    from tqdm import tqdm
+
     with tqdm(disable=None, unit="step") as bar:
         try:
-            for step in train_sovits(work, None, base, resume, steps, precision, device, tensorboard):
+            for step in steps:
                 for line in _news(step, every):
                     bar.write(line)
                 bar.update(step.step - bar.n)
-                bar.set_postfix(mel=f"{step.losses.get('mel', 0):.2f}")
+                name, loss = next((part for part in step.losses.items() if part[0] != "disc"), ("loss", 0))
+                bar.set_postfix({name: f"{loss:.2f}"})
         except KeyboardInterrupt:
             bar.write("Stopped and saved; the same command goes on from here.")
             raise typer.Exit(130) from None
