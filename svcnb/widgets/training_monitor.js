@@ -1,0 +1,130 @@
+// TrainingMonitor: what a training that runs in Python tells of itself, and the buttons that start and stop it.
+
+const PLOT = 150, PAD = { left: 44, right: 8, top: 22, bottom: 20 }, NARROW = 240; // pixels
+
+class TrainingMonitor {
+  constructor(model, el) {
+    Object.assign(this, { model, el });
+    this.player = new Player(() => this.playing());
+    this.build();
+    const leave = stage(el, "Training"), unwatch = watch(el, () => this.refresh());
+    const told = () => this.refresh(), heard = () => this.hear();
+    model.on("change:state change:facts change:curves", told);
+    model.on("change:heard_at", heard);
+    this.hear();
+    this.remove = () => {
+      model.off("change:state change:facts change:curves", told);
+      model.off("change:heard_at", heard);
+      for (const end of [leave, unwatch, this.voice.quiet, () => this.forget()]) end();
+      this.player.close();
+    };
+  }
+
+  // ---- what is on the page
+
+  build() {
+    const ask = (deed) => () => this.model.send({ do: deed });
+    this.start = button("▶ Start", "Start or go on with the training", ask("start"));
+    this.halt = button("■ Stop", "Stop after this step, and save", ask("stop"));
+    this.facts = make("span", {});
+    this.canvas = make("canvas", { role: "img" });
+    this.takes = make("div", {});
+    this.voice = speaker(this.model);
+    this.el.append(make("div", { className: "svcnb-bar" }, group("Training", this.start, this.halt), this.facts), this.canvas, this.takes,
+      this.voice.said);
+    this.canvas.monitor = this;
+  }
+
+  /** The sounds of the last evaluation, each with a button and its spectrogram. */
+  hear() {
+    this.forget();
+    this.player.stop();
+    const pictures = this.model.get("pictures"), at = this.model.get("heard_at");
+    this.urls = Object.values(pictures).map((bytes) => URL.createObjectURL(new Blob([bytes], { type: "image/webp" })));
+    this.takes.replaceChildren(...Object.keys(pictures).map((name, i) => {
+      const listen = button(`▶ ${name}, step ${at}`, `Hear ${name} as sung after step ${at}`, () => this.listen(name, listen));
+      return make("figure", { style: "margin: 6px 0" }, listen,
+        make("img", { src: this.urls[i], alt: `Spectrogram of ${name} as sung after step ${at}`, style: "display:block;max-width:100%;margin-top:4px" }));
+    }));
+  }
+
+  forget() { for (const url of this.urls ?? []) URL.revokeObjectURL(url); }
+
+  async listen(name, pressed) {
+    const same = this.pressed === pressed && this.player.playing;
+    this.player.stop();
+    if (same) return;
+    const buffers = await this.player.load([this.model.get("sounds")[name]]);
+    this.pressed = pressed;
+    await this.player.play(buffers, [1], 0);
+  }
+
+  playing() { this.pressed?.setAttribute("aria-pressed", this.player.playing); }
+
+  // ---- drawing
+
+  refresh() {
+    this.waiting ||= requestAnimationFrame(() => { this.waiting = 0; this.paint(); });
+  }
+
+  paint() {
+    const state = this.model.get("state"), busy = state === "training" || state === "stopping";
+    this.start.disabled = busy;
+    this.halt.disabled = state !== "training";
+    this.start.textContent = this.model.get("step") ? "▶ Go on" : "▶ Start";
+    const { learning_rate: rate, seconds, left } = this.model.get("facts");
+    this.facts.textContent = seconds === undefined ? state : [state, `step ${this.model.get("step")}`,
+      seconds < 1 ? `${(1 / seconds).toFixed(1)} steps a second` : `${seconds.toFixed(1)} s a step`,
+      `learning rate ${rate.toExponential(1)}`, ...(busy && left !== null ? [`${span(left)} left`] : [])].join(" · ");
+    const curves = Object.entries(this.model.get("curves")), wide = this.canvas.clientWidth || 600;
+    const columns = clamp(Math.floor(wide / NARROW), 1, 3), rows = Math.ceil(curves.length / columns);
+    const { context, width } = sheet(this.canvas, Math.max(1, rows * PLOT)), look = colours(this.el);
+    context.font = "11px system-ui, sans-serif";
+    curves.forEach(([name, [x, y]], i) => {
+      const left = (i % columns) * (width / columns), top = Math.floor(i / columns) * PLOT;
+      plot(context, { left, top, width: width / columns, name, x, y, look });
+    });
+    this.canvas.setAttribute("aria-label", curves.map(([name, [, y]]) => `${name} ${y.at(-1)?.toPrecision(3)}`).join(", ") || "no losses yet");
+  }
+}
+
+/** A loss over the steps: as it came, thin, and smoothed, thick. */
+function plot(context, { left, top, width, name, x, y, look }) {
+  const known = y.filter((value) => value !== null).sort((a, b) => a - b);
+  if (!known.length) return;
+  const low = known[0], high = Math.max(known[Math.floor(0.98 * (known.length - 1))], low + 1e-9);
+  const box = { l: left + PAD.left, r: left + width - PAD.right, t: top + PAD.top, b: top + PLOT - PAD.bottom };
+  const last = x.at(-1), first = x[0];
+  const px = (v) => box.l + ((v - first) / Math.max(last - first, 1)) * (box.r - box.l);
+  const py = (v) => clamp(box.b - ((v - low) / (high - low)) * (box.b - box.t), box.t, box.b);
+  const accent = look.dark ? SKY : BLUE, reach = Math.max(1, Math.floor(y.length / 30));
+  const mean = y.map((_, i) => {
+    const near = y.slice(Math.max(0, i - reach), i + reach + 1).filter((v) => v !== null);
+    return near.length ? near.reduce((a, b) => a + b) / near.length : null;
+  });
+  for (const [series, size, alpha] of [[y, 0.8, 0.45], [mean, 2, 1]]) {
+    context.beginPath();
+    series.forEach((value, i) => value !== null && context.lineTo(px(x[i]), py(value)));
+    Object.assign(context, { strokeStyle: accent, lineWidth: size, globalAlpha: alpha });
+    context.stroke();
+  }
+  Object.assign(context, { globalAlpha: 1, fillStyle: look.ink, strokeStyle: look.ink, lineWidth: 0.5, textBaseline: "middle" });
+  context.strokeRect(box.l, box.t, box.r - box.l, box.b - box.t);
+  context.textAlign = "right";
+  for (const value of [low, high]) context.fillText(value.toPrecision(3), box.l - 4, py(value));
+  context.textAlign = "left";
+  context.fillText(`step ${first}`, box.l, box.b + 10);
+  context.textAlign = "right";
+  context.fillText(`${last}`, box.r, box.b + 10);
+  context.textAlign = "center";
+  context.fillText(name, (box.l + box.r) / 2, top + 11);
+}
+
+const span = (s) => (s < 90 ? `${Math.round(s)} s` : s < 5400 ? `${Math.round(s / 60)} min` : `${(s / 3600).toFixed(1)} h`);
+
+export default {
+  render({ model, el }) {
+    const monitor = new TrainingMonitor(model, el);
+    return () => monitor.remove();
+  },
+};
