@@ -198,7 +198,7 @@ def _evaluate_and_save(state: State, train: VocoderTraining, work: Path, step: S
     critics = state.plain_models()["discriminator"]
     checkpoint.save_discriminator(folder / f"D_{state.step}.safetensors", critics, model.config)
     state.save(folder / "state.pt")
-    checkpoint.clean(folder, train.keep_ckpts)
+    checkpoint.clean(folder, train.keep_ckpts, by_time=True)
     return Step(**{**step.__dict__, "audio": audio, "scores": scores, "saved": saved})
 
 

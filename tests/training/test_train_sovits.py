@@ -164,6 +164,11 @@ def test_other_settings_or_data_are_refused(unbroken, tmp_path):
     assert run(work, 1, resume=False)[0].step == 1
 
 
+def test_beginning_anew_removes_the_models_of_before_first(unbroken, tmp_path):
+    shutil.copytree(unbroken[0], tmp_path / "work")
+    assert run(tmp_path / "work", 2, resume=False)[-1].saved.exists()
+
+
 def test_a_step_that_is_not_finite_is_left_out(work, monkeypatch, caplog):
     mel = sovits.training_mel
     broken = iter([True])
