@@ -149,7 +149,7 @@ def _evaluate_and_save(state: State, config: Config, work: Path, step: Step, acc
     checkpoint.save_discriminator(folder / f"D_{state.step}.safetensors", state.plain_models()["discriminator"], config)
     state.save(folder / "state.pt")
     if config.train.keep_ckpts:
-        checkpoint.clean(folder, config.train.keep_ckpts, by_time=True)  # of an earlier training in this folder the oldest go
+        checkpoint.clean(folder, config.train.keep_ckpts, by_time=True)  # the oldest, if begun anew
     return Step(**{**step.__dict__, "audio": audio, "scores": scores, "saved": saved})
 
 
