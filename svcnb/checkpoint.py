@@ -144,9 +144,9 @@ def save_sovits(path: str | Path, model: Sovits, config: Config, half: bool = Fa
     _save(path, "sovits", model, config, torch.float16 if half else torch.float32)
 
 
-def save_diffusion(path: str | Path, model: Unit2Mel, config: DiffusionConfig) -> None:
-    """Write our own file of a diffusion model, whole or not at all. Raises OSError."""
-    _save(path, "diffusion", model, config, torch.float32)
+def save_diffusion(path: str | Path, model: Unit2Mel, config: DiffusionConfig, half: bool = False) -> None:
+    """Write our own file of a diffusion model, whole or not at all. half: as float16, half the size. Raises OSError."""
+    _save(path, "diffusion", model, config, torch.float16 if half else torch.float32)
 
 
 def save_original_diffusion(path: str | Path, model: Unit2Mel, global_step: int = 0, optimizer=None) -> None:
@@ -326,8 +326,9 @@ def _warn(path: Path, kept: dict[str, str], unused: list[str]) -> None:
 def _save(path: str | Path, kind: str, model: nn.Module, config: Tree, dtype: torch.dtype) -> None:
     _refuse_folded(model)
     names = shared_names(model)
+    learnt = {key for key, _ in model.named_parameters(remove_duplicate=False)}  # a noise schedule stays exact
     state = {
-        key: tensor.detach().to("cpu", dtype if tensor.is_floating_point() else tensor.dtype).contiguous()
+        key: tensor.detach().to("cpu", dtype if key in learnt else tensor.dtype).contiguous()
         for key, tensor in model.state_dict().items()
         if not is_constant(key) and names.get(key, [key])[-1] == key
     }

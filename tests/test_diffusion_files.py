@@ -43,6 +43,16 @@ def test_an_own_file_alone_rebuilds_its_model(original, song, tmp_path):
         load_sovits(tmp_path / "a.safetensors")
 
 
+def test_half_the_size_keeps_the_schedule_exact(original, tmp_path):
+    model, config = load_diffusion(original)
+    save_diffusion(tmp_path / "a.safetensors", model, config, half=True)
+    again, _ = load_diffusion(tmp_path / "a.safetensors")
+    assert load_file(tmp_path / "a.safetensors")["unit_embed.weight"].dtype == torch.float16
+    close(again.unit_embed.weight, model.unit_embed.weight, atol=1e-3)
+    for key, values in model.named_buffers():
+        assert torch.equal(dict(again.named_buffers())[key], values), key
+
+
 def test_an_original_file_is_written_as_it_was_read(original, tmp_path):
     path = tmp_path / "model_7.pt"
     model, config = load_diffusion(original)
