@@ -230,10 +230,11 @@ def test_reconstruction_first(work):
     assert "disc" not in steps[1].losses and "disc" in steps[2].losses
 
 
-def test_two_processes_give_the_gradients_of_one(tmp_path):
+@pytest.mark.parametrize("kind", ["sovits", "diffusion"])
+def test_two_processes_give_the_gradients_of_one(tmp_path, kind):
     """Each of two processes (gloo) trains on half of a batch; their gradients are those of the whole batch."""
     env = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29577", "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "tests.training.two_processes", str(tmp_path)]
+    command = [sys.executable, "-m", "tests.training.two_processes", str(tmp_path), kind]
     processes = [
         subprocess.Popen(command, cwd=ROOT, env=os.environ | env | {"RANK": str(rank), "LOCAL_RANK": str(rank)})
         for rank in (0, 1)
