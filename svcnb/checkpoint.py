@@ -80,7 +80,7 @@ def load_base(path: str | Path, model: nn.Module) -> list[str]:
     path = Path(path)
     misfit = fit(model, _read(path)[0])
     _refuse(path, misfit, may_lack=_OF_THE_DATA, may_spare=("",))
-    _warn(path, misfit.kept, misfit.unused)
+    log.info("%s: %d parts start anew: %s", path, len(misfit.kept), ", ".join(misfit.kept))
     return list(misfit.kept)
 
 
