@@ -191,6 +191,14 @@ def test_what_does_not_fit_is_said(unbroken, voice, tmp_path):
     run(work, 3, voice, settings(interval_val=1))  # harmless
 
 
+def test_the_precision_that_the_settings_name(unbroken, voice, tmp_path):
+    step = run(fresh_copy(unbroken[0], tmp_path), 1, voice, settings(amp_dtype="bf16"))[0]
+    exact = unbroken[1][0].losses["noise"]
+    assert step.losses["noise"] != exact and step.losses["noise"] == pytest.approx(exact, rel=0.02)
+    with pytest.raises(ValueError, match="There is no precision 'fp64'"):
+        run(tmp_path / "work", 2, voice, settings(amp_dtype="fp64"))
+
+
 def test_a_step_that_is_not_finite_is_left_out(unbroken, voice, tmp_path, monkeypatch):
     forward, broken = diffusion.Loss.forward, iter([True])
     monkeypatch.setattr(

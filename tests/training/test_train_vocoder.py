@@ -76,6 +76,12 @@ def test_training_learns(tmp_path):
     assert mean(steps[-10:]) < 0.8 * mean(steps[:5])
 
 
+def test_in_mixed_precision_it_learns_the_same(unbroken, tmp_path):
+    step = run(fresh_copy(unbroken[0], tmp_path), 1, precision="bf16")[0]
+    exact = unbroken[1][0].losses["mel"]
+    assert step.losses["mel"] != exact and step.losses["mel"] == pytest.approx(exact, rel=0.02)
+
+
 def test_a_community_folder_is_a_start_and_an_end(unbroken, tmp_path):
     work, steps, _ = unbroken
     trained = checkpoint.load_vocoder(steps[-1].saved)
