@@ -60,7 +60,7 @@ def accelerator(precision: str = "auto", device: str = "auto") -> Accelerator:
         precision = "bf16" if native and torch.cuda.get_device_capability() >= (8, 0) else "fp32"
     if precision not in PRECISIONS:
         raise ValueError(f"There is no precision {precision!r}; there are auto, {', '.join(PRECISIONS)}.")
-    if PartialState(cpu=device == "cpu").num_processes == 1:  # a notebook may train again, with another precision or device
+    if PartialState(cpu=device == "cpu").num_processes == 1:  # a notebook may train again, otherwise
         AcceleratorState._reset_state(reset_partial_state=True)
     return Accelerator(cpu=device == "cpu", mixed_precision=PRECISIONS[precision])
 
