@@ -18,8 +18,8 @@ from svcnb.lesson.voices import NEWCOMER, SINGERS, Singer, semitones
 
 __all__ = [
     "HELD_OUT_SONGS", "NEWCOMER", "NEW_SINGER", "PHONES", "RATE", "SINGERS", "SONGS", "TRAIN_SONGS", "Note", "Singer",
-    "Song", "Truth", "critic_path", "encoder_path", "read", "render", "semitones", "sing", "vocoder_path",
-    "voice_path", "write_songs",
+    "Song", "Truth", "critic_path", "diffusion_path", "encoder_path", "read", "render", "semitones", "sing",
+    "vocoder_path", "voice_path", "write_songs",
 ]  # fmt: skip
 
 NEW_SINGER = {  # settings of training with which the lesson voice learns a new singer in minutes
@@ -56,3 +56,8 @@ def encoder_path() -> Path:
 def vocoder_path() -> Path:
     """The lesson vocoder: mels as the community's 44.1 kHz vocoders have them, sung by any voice."""
     return Path(__file__).with_name("vocoder.safetensors")
+
+
+def diffusion_path() -> Path:
+    """The lesson diffusion model: mels of the lesson singers for the lesson vocoder."""
+    return Path(__file__).with_name("diffusion.safetensors")
