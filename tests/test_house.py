@@ -11,11 +11,11 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "svcnb").rglob("*.py"))
 FLOORS = [  # a room imports from its own floor and from those below
-    {"config", "files", "unpickle", "weights", "download"},
+    {"config", "presets", "files", "unpickle", "weights", "download"},
     {"audio", "spectral", "slicer", "stream", "registry", "encoders", "f0", "lesson", "melody"},  # these know no model
     {"models"},  # torch, and nothing of ours
     {"checkpoint", "dataset", "prepare", "retrieval", "mixing", "evaluate", "probes"},
-    {"training", "options", "convert", "export"},
+    {"training", "options", "convert", "diffuse", "enhance", "export"},
     {"plots", "widgets", "notebook", "cli", "demo", "doctor", "__main__"},  # the roof
 ]
 
