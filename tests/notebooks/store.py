@@ -9,6 +9,8 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
+from tests.notebooks.frame import begin
+
 FOLDER = Path(__file__).parents[2] / "notebooks"
 
 
@@ -23,8 +25,10 @@ def kept(output) -> bool:
 def store(path: Path) -> None:
     """Run one notebook and write it back with its outputs. Raises CellExecutionError."""
     notebook = nbformat.read(path, 4)
+    begin(notebook, path)
     NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(path.parent)}}).execute()
-    notebook.metadata = {key: notebook.metadata[key] for key in ("kernelspec", "language_info")}
+    kept_here = ("kernelspec", "language_info", "accelerator")  # the last is how Colab is asked for a GPU
+    notebook.metadata = {key: notebook.metadata[key] for key in kept_here if key in notebook.metadata}
     notebook.metadata.language_info = {"name": "python"}
     for count, cell in enumerate((cell for cell in notebook.cells if cell.cell_type == "code"), 1):
         cell.metadata.pop("execution", None)

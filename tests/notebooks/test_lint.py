@@ -9,6 +9,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from tests.notebooks.frame import SETUP, badge
+
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 TAGS = {"setup", "parameters", "exercise", "raises-exception", "nbval-check-output", "nbval-ignore-output"}
 LARGEST = 60_000  # characters of a stored output
@@ -43,10 +45,10 @@ def test_cells_have_names(path):
     assert {tag for cell in cells(path) for tag in cell.metadata.get("tags", [])} <= TAGS
 
 
-def test_the_set_up_cell_is_the_same_everywhere(path):
-    setup = [cell.source for cell in cells(path, "code") if "setup" in cell.metadata.get("tags", [])]
-    first = [cell.source for cell in cells(NOTEBOOKS[0], "code") if "setup" in cell.metadata.get("tags", [])]
-    assert len(setup) == 1 and setup == first
+def test_the_beginning_is_the_same_everywhere(path):
+    assert (cells(path)[0].id, cells(path)[0].source) == ("badge", badge(path))
+    setup = [(cell.id, cell.source) for cell in cells(path, "code") if "setup" in cell.metadata.get("tags", [])]
+    assert setup == [("setup", SETUP)], "run: make notebooks"
 
 
 def test_code_is_short_python(path):
