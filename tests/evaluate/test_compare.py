@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from svcnb import audio, evaluate, lesson
-from svcnb.evaluate import Scores
+from svcnb.evaluate import Scores, measures, take
+from svcnb.evaluate.take import Take
 
 compare = partial(evaluate.compare, f0="pm")  # the quickest
 
@@ -14,11 +15,12 @@ DISTANCES = ("mel_distance", "mcd", "envelope_distance")
 
 @pytest.fixture(autouse=True)
 def without_resemblyzer(monkeypatch):
-    monkeypatch.setattr(evaluate, "_resemblyzer", lambda: None)
+    for module in (evaluate, measures):
+        monkeypatch.setattr(module, "voice_encoder", lambda: None)
 
 
 def timbre_similarity(a, b):
-    return evaluate._cosine(evaluate._Take(a, RATE, "pm").timbre, evaluate._Take(b, RATE, "pm").timbre)
+    return measures.cosine(Take(a, RATE, "pm").timbre, Take(b, RATE, "pm").timbre)
 
 
 def voice(semitones=0.0, formants=(700, 1200, 2600, 3500), seconds=2.0):
@@ -38,7 +40,13 @@ def test_a_sound_against_itself_is_perfect():
     scores = compare(wav, wav, wav)
     for name in ("f0_median_cents", "f0_gross", "f0_rmse_cents", "vuv_error", "loudness_difference", *DISTANCES):
         assert getattr(scores, name) == pytest.approx(0, abs=1e-6), name
-    for name in ("f0_correlation", "loudness_correlation", "timbre_similarity", "timbre_similarity_source"):
+    for name in (
+        "f0_correlation",
+        "intelligibility",
+        "loudness_correlation",
+        "timbre_similarity",
+        "timbre_similarity_source",
+    ):
         assert getattr(scores, name) == pytest.approx(1), name
 
 
@@ -80,6 +88,23 @@ def test_the_envelope_does_not_hear_pitch_and_the_mel_does():
     assert timbre_similarity(higher, wav) > timbre_similarity(other, wav) + 0.2
 
 
+def test_intelligibility_asks_for_the_same_sounds_at_the_same_time():
+    wav = lesson.sing("tomas", "row")[0][: 6 * RATE]
+    singer = lesson.sing("clara", "row", manner="tomas")[0][: 6 * RATE]
+    level = np.repeat(audio.rms(wav, 2205, HOP), HOP)[: len(wav)]
+    buzz = level * (np.arange(len(wav)) % 200 < 3)
+    marks = [compare(made, source=wav).intelligibility for made in (0.3 * singer, wav[::-1], buzz, np.zeros_like(wav))]
+    assert marks[0] > 0.65 and all(mark < 0.25 for mark in marks[1:]), marks
+    assert compare(wav, source=singer).intelligibility == pytest.approx(marks[0], abs=0.1)
+
+
+def test_silence_around_a_song_says_nothing_of_its_words():
+    wav, noise = voice(), 0.1 * np.random.default_rng(0).standard_normal(2 * RATE).astype(np.float32)
+    quiet = np.zeros(4 * RATE, np.float32)
+    around = lambda sound: np.concatenate([quiet, sound, quiet])
+    assert compare(around(noise), source=around(wav)).intelligibility < 0.3
+
+
 def test_voicing_errors_are_counted():
     wav = voice()
     broken = wav.copy()
@@ -91,9 +116,9 @@ def test_alignment_forgives_time_and_measures_the_rest():
     rng = np.random.default_rng(0)
     a = rng.standard_normal((300, 24)) * 0.1
     slow = np.repeat(a, 2, axis=0)[:300]
-    assert evaluate._aligned_distance(a[:150], slow) < 1e-9 < evaluate._aligned_distance(a, slow[::-1])
+    assert measures.aligned_distance(a[:150], slow) < 1e-9 < measures.aligned_distance(a, slow[::-1])
     apart = np.zeros((10, 24)), np.full((10, 24), 0.0) + np.eye(24)[0] * 0.5
-    assert evaluate._aligned_distance(*apart) == pytest.approx(0.5 * 10 / np.log(10) * np.sqrt(2))
+    assert measures.aligned_distance(*apart) == pytest.approx(0.5 * 10 / np.log(10) * np.sqrt(2))
 
 
 def test_a_singer_is_more_like_herself_in_another_song():
@@ -130,8 +155,9 @@ def test_silence_and_breath_give_no_pitch_but_no_failure():
         scores = compare(made, wav, wav)
         assert np.isnan(scores.f0_median_cents) and np.isnan(scores.f0_correlation) and scores.vuv_error > 0.5
         assert np.isnan(scores.timbre_similarity) and np.isnan(scores.envelope_distance)
-        assert scores.mel_distance > 1
-    assert np.isnan(compare(wav, silence).mel_distance)
+        assert scores.mel_distance > 1 and abs(scores.intelligibility) < 0.3
+    scores = compare(wav, silence)
+    assert np.isnan(scores.mel_distance) and np.isnan(scores.intelligibility)
 
 
 def test_what_cannot_be_scored_is_refused():
@@ -149,6 +175,7 @@ def test_the_voice_embedding_is_optional(monkeypatch):
     class Encoder:
         embed_utterance = staticmethod(lambda wav: np.array([1.0, np.mean(wav > 0)]))
 
-    monkeypatch.setattr(evaluate, "_resemblyzer", lambda: (Encoder, lambda wav, source_sr: wav))
+    for module in (evaluate, measures, take):
+        monkeypatch.setattr(module, "voice_encoder", lambda: (Encoder, lambda wav, source_sr: wav))
     assert compare(voice(), voice(), voice()).speaker_similarity == pytest.approx(1)
     assert 0.5 < evaluate.speaker_similarity(voice(), np.abs(voice())) < 0.999
