@@ -173,6 +173,20 @@ def match_envelope(source: np.ndarray, output: np.ndarray, sample_rate: int, amo
     return output * (wanted ** (1 - amount) * np.maximum(present, 1e-6) ** (amount - 1)).astype(output.dtype)
 
 
+def hush(source: np.ndarray, output: np.ndarray, sample_rate: int, silence_db: float) -> np.ndarray:
+    """`output`, kept down wherever `source` is silent: a model makes a voice even of room noise.
+
+    Where the source, over a tenth of a second, is under `silence_db`, the output is at most twice as loud as it, their
+    overall levels matched; 6 dB above, it is free.
+    """
+    hop = max(1, sample_rate // 100)
+    song, made = (rms(wav, 10 * hop, hop) for wav in (source, output))
+    allowed = 2 * song * np.sqrt(np.mean(output**2) / max(np.mean(source**2), 1e-12))
+    doubt = np.clip(2 - song / 10 ** (silence_db / 20), 0, 1)
+    gain = 1 - doubt * (1 - np.minimum(1, allowed / np.maximum(made, 1e-9)))
+    return output * np.interp(np.arange(len(output)) / hop, np.arange(len(gain)), gain).astype(np.float32)
+
+
 def _stretch(curve: np.ndarray, length: int) -> np.ndarray:
     at = (np.arange(length) + 0.5) * (len(curve) / length) - 0.5
     return np.interp(at, np.arange(len(curve)), curve)

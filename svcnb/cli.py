@@ -221,7 +221,7 @@ def convert(
     speaker: Annotated[str | None, option("Who should sing; a name or a number.")] = None,
     out: Annotated[Path | None, option("wav, flac, mp3 or ogg to write; else out/<song>-<speaker>.wav.")] = None,
     semitones: Annotated[float, option("Shift of the melody.")] = 0,
-    f0: Annotated[str, option("Pitch predictor.")] = "fcpe",
+    f0_predictor: Annotated[str, option("Pitch predictor.", "--f0")] = "fcpe",
     f0_threshold: Annotated[float, option("Confidence below which there is no pitch.")] = 0.05,
     auto_f0: Annotated[bool, option("Let the model choose the melody; for speech.")] = False,
     noise_scale: Annotated[float, option("0 is flat and clear, 1 lively and rough.")] = 0.4,
@@ -231,6 +231,16 @@ def convert(
     clip: Annotated[float, option("Length in seconds of forced pieces; 0 cuts at silences, and after 25 s.")] = 0,
     linear_gradient: Annotated[float, option("Overlap of forced pieces in seconds.")] = 0,
     linear_gradient_retain: Annotated[float, option("Share of the overlap that is crossfaded.")] = 0.75,
+    diffusion: Annotated[Path | None, option("Diffusion model that sings after the voice, or alone.")] = None,
+    diffusion_config: Annotated[Path | None, option("Its config.yaml, if not the one beside it.")] = None,
+    vocoder: Annotated[Path | None, option("Its vocoder, a folder or file; else the one that it names.")] = None,
+    k_step: Annotated[int | None, option("Steps of noise on what the voice sang; else 100.")] = None,
+    sampler: Annotated[str | None, option("ddpm, ddim, pndm, dpm-solver, dpm-solver++ or unipc.")] = None,
+    speedup: Annotated[int | None, option("Steps of noise that one network call takes away.")] = None,
+    only_diffusion: Annotated[bool, option("The diffusion model sings alone, from noise.")] = False,
+    second_encoding: Annotated[bool, option("It hears the words from the voice, not from the song.")] = False,
+    enhancer: Annotated[Path | None, option("Vocoder that sings once more, without a diffusion model.")] = None,
+    enhancer_key: Annotated[float, option("Semitones by which it sings lower than it gives.")] = 0,
     retrieval: Annotated[Path | None, option("Clusters or index, for less of the source singer.")] = None,
     retrieval_ratio: Annotated[float | None, option("Share of what is retrieved, 0 to 1; else half.")] = None,
     mix: Annotated[Path | None, option("Speakers along the song: spkmix.py, or its tracks as .json.")] = None,
@@ -238,23 +248,23 @@ def convert(
     device: Annotated[str, option("auto, cpu, cuda, cuda:1, mps")] = "auto",
 ) -> None:
     """Convert a song: the same notes and words, another voice."""
+    given = locals()
+    from dataclasses import fields
+
     from svcnb.convert import Converter
     from svcnb.lesson import voice_path
     from svcnb.mixing import Timeline
+    from svcnb.options import Options
 
-    converter = Converter.load(
-        model or voice_path(), config, retrieval=retrieval, encoder_path=encoder_path, device=device
-    )
+    files = "diffusion", "diffusion_config", "vocoder", "enhancer", "retrieval", "encoder_path", "device"
+    model = model or (None if only_diffusion else voice_path())
+    converter = Converter.load(model, config, **{name: given[name] for name in files})
     who = int(speaker) if speaker and speaker.isdecimal() else speaker
     out = out or Path("out") / f"{song.stem}-{speaker or ('mix' if mix else 'converted')}.wav"
+    how = {option.name: given[option.name] for option in fields(Options) if option.name in given}
     with _bar("s") as progress:
-        conversion = converter.convert(
-            song, speaker=who, out=out, progress=progress,
-            semitones=semitones, f0_predictor=f0, f0_threshold=f0_threshold, auto_f0=auto_f0, noise_scale=noise_scale,
-            loudness_envelope=loudness_envelope, slice_db=slice_db, pad_seconds=pad_seconds, clip=clip,
-            linear_gradient=linear_gradient, linear_gradient_retain=linear_gradient_retain,
-            retrieval_ratio=retrieval_ratio, mix=Timeline.load(mix) if mix else None,
-        )  # fmt: skip
+        mix = Timeline.load(mix) if mix else None
+        conversion = converter.convert(song, speaker=who, mix=mix, out=out, progress=progress, **how)
     for note in conversion.notes:
         typer.echo(f"Note: {note}")
     typer.echo(f"Written: {out}")

@@ -33,6 +33,12 @@ class Options:
     linear_gradient_retain: float = 0.75  # share of the overlap that is crossfaded
     loudness_envelope: float = 1  # 0 takes over the loudness of the song, 1 keeps the model's
     retrieval_ratio: float | None = None  # 0 to 1, share of what is retrieved; none: half, if a retrieval is loaded
+    k_step: int | None = None  # shallow diffusion: steps of noise on what the voice sang; none: 100, or all trained
+    sampler: str | None = None  # how the noise is taken away; none: as the diffusion model's settings say
+    speedup: int | None = None  # about how many steps a network call goes back; none: as the settings say
+    only_diffusion: bool = False  # the diffusion model sings alone, from noise
+    second_encoding: bool = False  # the diffusion model hears the words from the voice, not from the song
+    enhancer_key: float = 0  # semitones by which the enhancer sings lower than it gives; for high voices
     seed: int = 52468  # of the noise that each piece is sung from
 
     def __post_init__(self) -> None:
@@ -49,6 +55,10 @@ class Options:
             raise ConvertError(f"linear_gradient_retain is {self.linear_gradient_retain}; it must be over 0, up to 1.")
         if not 0 <= self.loudness_envelope <= 1:
             raise ConvertError(f"loudness_envelope is {self.loudness_envelope}; it must be from 0 to 1.")
+        if any(count is not None and count < 1 for count in (self.k_step, self.speedup)):
+            raise ConvertError("k_step and speedup are whole numbers from 1.")
+        if abs(self.enhancer_key) > 24:
+            raise ConvertError(f"enhancer_key is {self.enhancer_key}; it must be from -24 to 24 semitones.")
         if not 0 <= (self.retrieval_ratio or 0) <= 1:
             raise ConvertError(f"retrieval_ratio is {self.retrieval_ratio}; it must be from 0 to 1.")
 

@@ -10,12 +10,13 @@ from safetensors.numpy import load_file, save_file
 
 from svcnb import audio
 from svcnb import convert as convert_module
-from svcnb.audio import AudioError
+from svcnb.audio import AudioError, hush
 from svcnb.checkpoint import save_sovits
 from svcnb.config import Config
-from svcnb.convert import Converter, ConvertError, Options, hush, shift_frames
+from svcnb.convert import Converter, ConvertError, Options
 from svcnb.encoders import Encoder
 from svcnb.f0 import F0
+from svcnb.job import shift_frames
 from svcnb.mixing import MixError, Timeline
 from svcnb.models.sovits import Sovits
 from svcnb.retrieval import Clusters, RetrievalError

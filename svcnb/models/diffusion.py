@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from svcnb.models.noise import normal
-from svcnb.models.samplers import sample
+from svcnb.models.samplers import calls, sample
 from svcnb.models.schedule import linear_betas, noise_schedule
 from svcnb.models.wavenet import WaveNet
 
@@ -67,7 +67,7 @@ class Unit2Mel(nn.Module):
     def __init__(self, config, mels: int = 128):
         super().__init__()
         model, hidden = config.model, config.model.n_hidden
-        self.timesteps = model.timesteps
+        self.mels, self.timesteps = mels, model.timesteps
         limited = 0 < model.k_step_max < model.timesteps
         self.k_step_max = model.k_step_max if limited else model.timesteps
         self.unit_embed = nn.Linear(config.data.encoder_out_channels, hidden)
@@ -105,6 +105,20 @@ class Unit2Mel(nn.Module):
             raise ValueError(f"This model has {known} speakers; say which one, or how to mix them.")
         return self.spk_embed(speaker.view(-1, 1))
 
+    def calls(self, k_step: int | None = None, sampler: str = "unipc", speedup: int = 10) -> int:
+        """How many calls of the denoiser a mel takes, from noise or from a mel noised by k_step steps.
+
+        Raises ValueError for steps that the model was not trained on, or too few of them for the speedup.
+        """
+        if k_step is None and self.k_step_max < self.timesteps:
+            raise ValueError(
+                f"This model was trained on the last {self.k_step_max} of {self.timesteps} steps to a clean mel, "
+                "so it cannot begin with noise; give it a source_mel."
+            )
+        if k_step is not None and not 1 <= k_step <= self.k_step_max:
+            raise ValueError(f"k_step is {k_step}, but this model was trained on 1 to {self.k_step_max} steps.")
+        return calls(sampler, self.k_step_max if k_step is None else k_step, speedup)
+
     def loss(self, units, f0, volume, mel, speaker=None, semitones=None, generator=None) -> torch.Tensor:
         """One training pass: how well the denoiser tells random noise at a random step of each mel (B, T, M), a scalar.
 
@@ -135,18 +149,10 @@ class Unit2Mel(nn.Module):
         The voice is a `speaker` (B,), counted from 0, or a `mix` (T or 1, S) of weights of the first S speakers.
         source_mel (B, T, M): begin with this mel, noised by `k_step` steps (None: all that the model was trained on);
         without it begin with noise, for which k_step has no meaning. speedup: steps per network call; 1 takes every
-        step, as DDPM does, whichever sampler is named.
-        Raises ValueError for steps that the model was not trained on, or too few of them for the speedup.
+        step, as DDPM does, whichever sampler is named. Raises ValueError as `calls` does.
         """
+        start = None if source_mel is None else source_mel.mT
+        k_step = None if start is None else self.k_step_max if k_step is None else k_step
+        self.calls(k_step, sampler, speedup)
         condition = self.condition(units, f0, volume, speaker, mix)
-        if source_mel is None:
-            if self.k_step_max < self.timesteps:
-                raise ValueError(
-                    f"This model was trained on the last {self.k_step_max} of {self.timesteps} steps to a clean mel, "
-                    "so it cannot begin with noise; give it a source_mel."
-                )
-            return self.decoder.sample(condition, None, None, sampler, speedup, generator).mT
-        k_step = self.k_step_max if k_step is None else k_step
-        if not 1 <= k_step <= self.k_step_max:
-            raise ValueError(f"k_step is {k_step}, but this model was trained on 1 to {self.k_step_max} steps.")
-        return self.decoder.sample(condition, source_mel.mT, k_step, sampler, speedup, generator).mT
+        return self.decoder.sample(condition, start, k_step, sampler, speedup, generator).mT

@@ -24,14 +24,33 @@ log = logging.getLogger(__name__)
 Denoise = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
-def sample(name: str, denoise: Denoise, x, betas, speedup: int = 10, generator=None) -> torch.Tensor:
-    """Denoise x (B, M, T) by the sampler of this name.
+def calls(name: str, steps: int, speedup: int = 10) -> int:
+    """How many network calls a sampler takes for so many steps.
 
-    With a speedup of 1, every step, that is DDPM whichever is named, as in the original.
     Raises ValueError for an unknown name and where there are too few steps for the speedup.
     """
     if name not in SAMPLERS:
         raise ValueError(f"There is no sampler {name!r}; there are {', '.join(SAMPLERS)}.")
+    if speedup <= 1 or name == "ddpm":
+        return steps
+    if name == "pndm" and steps <= speedup:
+        raise ValueError(f"pndm needs more than {speedup} steps for a speedup of {speedup}; take a lower one, or ddim.")
+    if name in ("ddim", "pndm"):
+        return -(-steps // speedup) + (name == "pndm")  # which makes its first step twice
+    if steps < 2 * speedup:
+        raise ValueError(
+            f"{name} needs at least two calls: {2 * speedup} steps for a speedup of {speedup}, not {steps}."
+        )
+    return steps // speedup
+
+
+def sample(name: str, denoise: Denoise, x, betas, speedup: int = 10, generator=None) -> torch.Tensor:
+    """Denoise x (B, M, T) by the sampler of this name.
+
+    With a speedup of 1, every step, that is DDPM whichever is named, as in the original.
+    Raises ValueError as `calls` does.
+    """
+    calls(name, len(betas), speedup)
     return SAMPLERS[name if speedup > 1 else "ddpm"](denoise, x, betas, speedup, generator)
 
 
@@ -64,12 +83,7 @@ _MULTISTEP = {1: (3, -1), 2: (23, -16, 5), 3: (55, -59, 37, -9)}  # Adams-Bashfo
 
 
 def pndm(denoise: Denoise, x, betas, speedup: int = 10, generator=None) -> torch.Tensor:
-    """DDIM's steps, with the noise extrapolated from up to four calls (Liu et al. 2022).
-
-    Raises ValueError where there is only one step to make.
-    """
-    if len(betas) <= speedup:
-        raise ValueError(f"pndm needs more than {speedup} steps for a speedup of {speedup}; take a lower one, or ddim.")
+    """DDIM's steps, with the noise extrapolated from up to four calls (Liu et al. 2022); it needs two steps."""
     kept, earlier = noise_schedule(betas)["alphas_cumprod"].tolist(), []
     for i in reversed(range(0, len(betas), speedup)):
         then = max(i - speedup, 0)

@@ -2,7 +2,7 @@
 
 Between the steps of training the noise level is interpolated, so that a step may lie between two. With x = α·mel +
 σ·noise, the natural time is λ = log(α/σ): in it the linear part of the equation is solved exactly, and what the network
-says changes slowly. Signature and arguments: see `samplers`.
+says changes slowly. Two calls are the fewest. Signature and arguments: see `samplers`.
 
 Notebook: 04_train_diffusion
 """
@@ -45,24 +45,19 @@ def path_at(log_alpha: torch.Tensor, steps: torch.Tensor) -> Path:
     return Path(steps.tolist(), log_alpha.exp().tolist(), sigma.tolist(), lam.tolist())
 
 
-def _path(betas: torch.Tensor, speedup: int, lowest: float, name: str) -> Path:
-    calls = len(betas) // speedup
-    if calls < 2:
-        raise ValueError(
-            f"{name} needs at least two calls: {2 * speedup} steps for a speedup of {speedup}, not {len(betas)}."
-        )
-    log_alpha = levels_above(betas.cpu(), lowest)
+def _path(betas: torch.Tensor, speedup: int, lowest: float) -> Path:
+    log_alpha, calls = levels_above(betas.cpu(), lowest), len(betas) // speedup
     return path_at(log_alpha, torch.linspace(len(log_alpha) - 1, 0, calls + 1, dtype=torch.float64))
 
 
 def dpm_solver(denoise, x, betas, speedup: int = 10, generator=None) -> torch.Tensor:
-    """On the noise that the network hears (Lu et al. 2022). Raises ValueError for fewer than two calls."""
-    return _dpm(denoise, x, _path(betas, speedup, LOWEST, "dpm-solver"), clean=False)
+    """On the noise that the network hears (Lu et al. 2022)."""
+    return _dpm(denoise, x, _path(betas, speedup, LOWEST), clean=False)
 
 
 def dpm_solver_pp(denoise, x, betas, speedup: int = 10, generator=None) -> torch.Tensor:
-    """On the mel that it expects behind the noise (Lu et al. 2022b). Raises ValueError for fewer than two calls."""
-    return _dpm(denoise, x, _path(betas, speedup, LOWEST, "dpm-solver++"), clean=True)
+    """On the mel that it expects behind the noise (Lu et al. 2022b)."""
+    return _dpm(denoise, x, _path(betas, speedup, LOWEST), clean=True)
 
 
 def _dpm(denoise, x, path: Path, clean: bool) -> torch.Tensor:
@@ -75,8 +70,8 @@ def _dpm(denoise, x, path: Path, clean: bool) -> torch.Tensor:
 
 
 def unipc(denoise, x, betas, speedup: int = 10, generator=None) -> torch.Tensor:
-    """DPM-Solver++, each step corrected by the next call (Zhao et al. 2023). Raises ValueError for fewer than two."""
-    path = _path(betas, speedup, -torch.inf, "unipc")
+    """DPM-Solver++, each step corrected by the next call (Zhao et al. 2023)."""
+    path = _path(betas, speedup, -torch.inf)
     earlier, now = None, _ask(denoise, x, path, 0, clean=True)
     for i in range(1, len(path)):
         slope = 0 if earlier is None else _slope(path, i, now, earlier)

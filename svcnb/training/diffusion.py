@@ -17,9 +17,10 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from svcnb import checkpoint, registry
-from svcnb.config import ConfigError, DiffusionConfig, DiffusionTrainConfig
+from svcnb import checkpoint
+from svcnb.config import DiffusionConfig, DiffusionTrainConfig
 from svcnb.dataset import Batches
+from svcnb.diffuse import find_vocoder
 from svcnb.models.diffusion import Unit2Mel
 from svcnb.models.vocoder import Vocoder
 from svcnb.training import loop
@@ -96,26 +97,6 @@ def train_diffusion(
         )
         loader = _loader(data, batches, train, acc)
         yield from loop.run(state, folder, loader, last, train.interval_val, advance, keep, report, acc)
-
-
-def find_vocoder(config: DiffusionConfig, path: str | Path | None = None) -> Vocoder:
-    """The vocoder at `path`, else the one that the config names, else the downloaded one.
-
-    Raises ConfigError where there is none, or where its frames are not those of the config.
-    """
-    places = [path] if path else [config.vocoder.ckpt, registry.here("nsf-hifigan")]
-    place = next((Path(place) for place in places if place and Path(place).exists()), None)
-    if place is None:
-        raise ConfigError(
-            f"There is no vocoder at {places[0]}; name a folder of `model` and config.json, or a .safetensors file."
-        )
-    vocoder = checkpoint.load_vocoder(place, log10=config.vocoder.type == "nsf-hifigan-log10")
-    if (vocoder.sampling_rate, vocoder.hop) != (config.data.sampling_rate, config.data.block_size):
-        raise ConfigError(
-            f"The vocoder at {place} has {vocoder.sampling_rate} Hz and frames of {vocoder.hop} samples, but the "
-            f"config says {config.data.sampling_rate} Hz and {config.data.block_size}; take one that fits."
-        )
-    return vocoder
 
 
 def new_state(config: DiffusionConfig, mels: int, acc, made_from: dict | None = None) -> State:

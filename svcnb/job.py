@@ -1,0 +1,106 @@
+"""One song on its way through a converter: cut, each piece sung in its place and its time, joined again.
+
+Notebook: 05_infer
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from svcnb.f0 import F0
+from svcnb.mixing import frame_weights
+from svcnb.options import ConvertError, Options
+from svcnb.slicer import Chunk
+from svcnb.stream import Piece, Source, at_rate, find_chunks, fit, join, plan
+
+LEAST_PAD = 0.1  # seconds of silence around a piece that encoders and predictors need
+
+
+class Job:
+    """One song on its way through a Converter: what comes out, which melody was sung, what the person should know."""
+
+    def __init__(self, converter, source: Source, speaker, mix, options: Options, f0, progress):
+        self.converter, self.source, self.speaker, self.options = converter, source, speaker, options
+        self.rate, self.hop, self.progress = converter.sample_rate, converter.hop, progress
+        frames = self._at(source.samples) // self.hop
+        speakers = converter.config.spk, converter.n_speakers
+        self.mix = None if mix is None else frame_weights(mix, *speakers, max(1, frames))
+        self.own = None if f0 is None else _own_melody(f0, frames)
+        self.melody = F0(np.zeros(frames), np.zeros(frames, bool))
+        self.found = find_chunks(source, options.slice_db)
+        self.chunks = [Chunk(self._at(chunk.start), self._at(chunk.end), chunk.voiced) for chunk in self.found]
+
+    def _at(self, sample: int) -> int:
+        """Where a sample of the source is in the result."""
+        return at_rate(sample, self.source.sample_rate, self.rate)
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """The result, piece by piece."""
+        return join(self._parts(), self.options.linear_gradient_retain)
+
+    def _parts(self) -> Iterator[tuple[np.ndarray, int]]:
+        rate = self.source.sample_rate
+        for piece in plan(self.found, rate, self.options.clip, self.options.linear_gradient):
+            start, end = self._at(piece.start), self._at(piece.end)
+            wav = self._sing(piece, start, end) if piece.voiced else np.zeros(end - start, np.float32)
+            yield wav, self._at(piece.start + piece.overlap) - start
+            if self.progress is not None:
+                self.progress(piece.end / rate, self.source.samples / rate)
+
+    def _sing(self, piece: Piece, start: int, end: int) -> np.ndarray:
+        rate = self.source.sample_rate
+        pad = int(max(self.options.pad_seconds, LEAST_PAD) * rate)
+        wav = np.pad(self.source.read(piece.start, piece.end), pad)
+        before = pad * self.rate // rate
+        after = self._at(len(wav)) - before - (end - start)
+        first = (start - before) / self.hop  # frame of the song at which the padded piece begins
+        frames = (before + end - start + after) // self.hop
+        own = None if self.own is None else shift_frames(self.own, first, frames)
+        sound, f0 = self.converter.sing(wav, rate, self._singer(first, frames), self.options, own)
+        frames = range(-(-start // self.hop), min(-(-end // self.hop), len(self.melody.hz)))
+        sung = shift_frames(f0, frames.start - first, len(frames))
+        self.melody.hz[frames.start : frames.stop] = sung.hz
+        self.melody.voiced[frames.start : frames.stop] = sung.voiced
+        return fit(sound[before : len(sound) - after], end - start)
+
+    def _singer(self, first: float, frames: int) -> int | np.ndarray:
+        """The speaker, or the mix in `frames` frames from `first` on."""
+        if self.mix is None:
+            return self.speaker
+        return self.mix[np.round(first + np.arange(frames)).astype(int).clip(0, len(self.mix) - 1)]
+
+    def notes(self) -> Iterator[str]:
+        """What the person should know about the result."""
+        if not any(chunk.voiced for chunk in self.chunks):
+            yield (
+                f"Nothing in the song is louder than {self.options.slice_db:g} dB, so the result is silent; "
+                "lower slice_db to convert quieter singing."
+            )
+        elif not self.melody.voiced.any():
+            yield (
+                "No pitch was found in the song, so the result is breath without notes; lower f0_threshold or "
+                "try another f0_predictor."
+            )
+        if self.converter.diffusion is not None and self.converter.enhancer is not None:
+            yield "The enhancer is left out: the diffusion model's vocoder has the last word."
+        if self.options.second_encoding and self.converter.alone(self.options):
+            yield "second_encoding has no effect: a diffusion model alone has no voice before it to hear."
+
+
+def shift_frames(f0: F0, first: float, frames: int) -> F0:
+    """`frames` of a pitch curve from frame `first` on, which may lie between two; unvoiced beyond its ends."""
+    at = first + np.arange(frames)
+    near = np.round(at).astype(int)
+    inside = (near >= 0) & (near < len(f0.hz))
+    voiced = inside & f0.voiced[near.clip(0, len(f0.hz) - 1)] if len(f0.hz) else inside
+    hz = np.interp(at, np.arange(len(f0.hz)), f0.filled()) if len(f0.hz) else np.zeros(frames)
+    return F0(np.where(voiced, hz, 0), voiced)
+
+
+def _own_melody(f0: np.ndarray | F0, frames: int) -> F0:
+    hz = np.asarray(f0.hz if isinstance(f0, F0) else f0, np.float64)
+    if hz.ndim != 1 or abs(len(hz) - frames) > 1:  # one more or less: the rounding of a resampler
+        raise ConvertError(f"The melody has the shape {hz.shape}, but this song has {frames} frames, one per hop.")
+    if not (np.isfinite(hz).all() and (hz >= 0).all()):
+        raise ConvertError("The melody must be in Hz, 0 where unvoiced; this one holds other values.")
+    return F0(hz, hz > 0)
