@@ -6,9 +6,14 @@ Notebook: 01_data
 import contextlib
 import errno
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+
+class BusyError(ValueError):
+    """Another process does the same work in the same folder."""
 
 
 def write_whole(path: str | Path, data: bytes | str) -> None:
@@ -22,12 +27,13 @@ def write_whole(path: str | Path, data: bytes | str) -> None:
 
 @contextmanager
 def whole_file(path: str | Path) -> Iterator[Path]:
-    """The place beside `path` to write a file to; it moves to `path` when the block ends and goes when the block fails.
+    """A place beside `path` to write a file to; it moves to `path` when the block ends and goes when the block fails.
 
-    Folders on the way are made. Raises OSError with a sentence on what to do.
+    Folders on the way are made. Of two processes that write one file at once, the last to end has its way. Raises
+    OSError with a sentence on what to do.
     """
     path = Path(path)
-    part = path.with_name(path.name + ".part")
+    part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield part
@@ -41,6 +47,32 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         raise
 
 
+@contextmanager
+def alone_in(folder: str | Path, work: str) -> Iterator[None]:
+    """Inside, no other process may do this work in this folder. Raises BusyError where one does already, OSError."""
+    from filelock import FileLock, Timeout
+
+    folder = Path(folder)
+    lock = FileLock(folder / f"{work}.lock", timeout=0)  # the system opens it when the process dies
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise BusyError(f"Another {work} is at work in {folder}: stop it first, or use a folder of its own.") from None
+    except OSError as error:
+        raise OSError(error.errno, f"{folder} can not be worked in: {_advice(error)}") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def remove_parts(folder: str | Path) -> None:
+    """Remove what killed processes left of files in a folder; for who is alone in it."""
+    for part in Path(folder).glob("*.part"):
+        _discard(part)
+
+
 def _discard(part: Path) -> None:
     with contextlib.suppress(OSError):  # the folder itself may be the trouble
         part.unlink(missing_ok=True)
@@ -51,6 +83,4 @@ def _advice(error: OSError) -> str:
         return "the disk is full; free some space and run again, what is done is kept"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return "the folder may not be written to; choose another one or change its permissions"
-    if error.errno == errno.ENOENT:
-        return "another process wrote it at the same moment; run one at a time"
     return error.strerror or str(error)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from svcnb.files import whole_file, write_whole
+from svcnb.files import BusyError, alone_in, remove_parts, whole_file, write_whole
 
 
 def test_text_and_bytes_arrive_whole(tmp_path):
@@ -19,12 +19,34 @@ def test_a_failure_leaves_the_old_file(tmp_path):
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a", b"old")]
 
 
-def test_two_at_once_are_told_so(tmp_path):
-    said = "a could not be written: another process wrote it at the same moment"
-    with pytest.raises(OSError, match=said), whole_file(tmp_path / "a") as part:
-        part.write_bytes(b"one")
-        write_whole(tmp_path / "a", b"two")
-    assert (tmp_path / "a").read_bytes() == b"two"
+def test_of_two_at_once_each_writes_its_own_and_the_last_wins(tmp_path):
+    with whole_file(tmp_path / "a") as one, open(one, "wb") as file:
+        file.write(b"one, the longer of the two, ")
+        with whole_file(tmp_path / "a") as two, open(two, "wb") as other:
+            other.write(b"two")
+        assert (tmp_path / "a").read_bytes() == b"two"
+        file.write(b"to its end")
+    assert (tmp_path / "a").read_bytes() == b"one, the longer of the two, to its end"
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_one_is_alone_in_a_folder(tmp_path):
+    with alone_in(tmp_path / "work", "song"):
+        with (
+            pytest.raises(BusyError, match=r"Another song is at work in .*work: stop it first"),
+            alone_in(tmp_path / "work", "song"),
+        ):
+            pass
+        with alone_in(tmp_path / "work", "dance"):
+            (tmp_path / "work/a.1.part").write_bytes(b"")
+            (tmp_path / "work/a").write_bytes(b"")
+            remove_parts(tmp_path / "work")
+    with alone_in(tmp_path / "work", "song"):
+        pass
+    assert {path.name for path in (tmp_path / "work").iterdir()} - {"song.lock", "dance.lock"} == {"a"}
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(OSError, match="can not be worked in"), alone_in(tmp_path / "file", "song"):
+        pass
 
 
 def test_a_folder_that_is_a_file(tmp_path):

@@ -13,7 +13,11 @@ Notebook: 01_data
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
+from svcnb import audio
 from svcnb.config import Config
+from svcnb.files import alone_in, remove_parts
 from svcnb.prepare.cut import cut_recordings
 from svcnb.prepare.features import Recipe, extract_features
 from svcnb.prepare.lists import write_lists, write_settings
@@ -43,21 +47,25 @@ def prepare(
     loudness: `peak`, `lufs` or `none`, for each recording as a whole. processes: 1 works here, None chooses. progress:
     called with how many recordings and clips are done of how many; that grows when the recordings have been cut.
     Recordings that cannot be used are left out and named in `report.skipped`. Raises DataError when there is nothing
-    to learn from, ConfigError, AudioError, EncoderError or F0Error for a wrong name, OSError when the disk is full.
+    to learn from, ConfigError, AudioError, EncoderError or F0Error for a wrong name, BusyError when another preparation
+    is at work in the folder, OSError when the disk is full.
     """
     raw, work = Path(raw), Path(work)
     config = _config(preset, encoder, vol_aug, seed)
     recipe = Recipe.of(encoder, encoder_path, f0, config.data.sampling_rate, config.data.hop_length)
     _refuse_overlap(raw, work)
+    audio.normalize(np.zeros(1), recipe.sample_rate, loudness)  # refuses an unknown mode before any work is done
     recordings, skipped = find_recordings(raw)
-    manifest = Manifest.load(work)
-    with Workers(processes, progress) as workers:
+    with Workers(processes, progress) as workers, alone_in(work / "dataset", "preparation"):
+        for folder in (work / "dataset/44k").glob("*"):
+            remove_parts(folder)
+        manifest = Manifest.load(work)
         new_clips, unusable = cut_recordings(raw, work, recordings, loudness, recipe.sample_rate, manifest, workers)
         new_features, unfit = extract_features(work, manifest, recipe, workers)
-    report = DataReport.of(work, manifest, skipped + unusable + unfit)
-    report.new_clips, report.new_features = new_clips, new_features
-    report.train, report.val = write_lists(work, config, report.clips(), seed)
-    write_settings(work, config, preset, list(report.speakers), manifest)
+        report = DataReport.of(work, manifest, skipped + unusable + unfit)
+        report.new_clips, report.new_features = new_clips, new_features
+        report.train, report.val = write_lists(work, config, report.clips(), seed)
+        write_settings(work, config, preset, list(report.speakers), manifest)
     return report
 
 

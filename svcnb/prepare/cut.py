@@ -45,7 +45,6 @@ def cut_recordings(
     raw: Path, work: Path, sources: list[str], loudness: str, sample_rate: int, manifest: Manifest, workers: Workers
 ) -> tuple[int, Problems]:
     """Cut what is new or changed, remove the clips of what is gone: the number of new clips, and the unusable files."""
-    audio.normalize(np.zeros(1), sample_rate, loudness)  # an unknown mode is refused before any work is done
     for gone in set(manifest.recordings) - set(sources):
         remove_clips(work, manifest.recordings.pop(gone).clips)
     names = clip_names(sources, {source: known.name for source, known in manifest.recordings.items()})

@@ -19,8 +19,8 @@ import torch
 from accelerate import Accelerator, PartialState
 from accelerate.state import AcceleratorState
 from accelerate.utils import is_bf16_available
-from filelock import FileLock, Timeout
 
+from svcnb import files
 from svcnb.training.state import State
 
 log = logging.getLogger(__name__)
@@ -46,10 +46,6 @@ class Step:
     resumed_from: int | None = None  # at the first step of a resumed run
 
 
-class BusyError(ValueError):
-    """Another training is at work in the same folder."""
-
-
 def accelerator(precision: str = "auto", device: str = "auto") -> Accelerator:
     """Device and precision to train with; of several processes, started by accelerate's launcher, this one's.
 
@@ -71,14 +67,9 @@ def alone_in(folder: Path, acc: Accelerator) -> Iterator[None]:
     if not acc.is_main_process:  # the others belong to the one that holds the folder
         yield
         return
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(folder / "training.lock", timeout=0):  # the system opens it when the process dies
-            yield
-    except Timeout:
-        raise BusyError(
-            f"Another training is at work in {folder}: stop it first, or train in a folder of its own."
-        ) from None
+    with files.alone_in(folder, "training"):
+        files.remove_parts(folder)
+        yield
 
 
 def run(

@@ -15,6 +15,7 @@ from svcnb.audio import AudioError
 from svcnb.config import Config, ConfigError, DiffusionConfig
 from svcnb.encoders import EncoderError
 from svcnb.f0 import F0Error
+from svcnb.files import BusyError, alone_in
 from svcnb.prepare import DataError, prepare
 from svcnb.prepare.lists import split
 from tests.prepare.conftest import record, silence, voice
@@ -223,6 +224,18 @@ def test_an_interrupted_run_continues(two_speakers, engines, stop, clips_left, f
     report = run(two_speakers)
     assert (report.new_clips, report.new_features) == (clips_left, features_left) and len(clips(two_speakers)) == 6
     assert len([call for call in engines if call[0] == "units"]) == 6  # none was done twice
+
+
+def test_one_preparation_at_a_time_which_clears_away_what_a_killed_one_left(two_speakers):
+    run(two_speakers)
+    left = two_speakers / "work/dataset/44k/alice/one_000.wav.0123abcd.part"
+    left.write_bytes(b"half")
+    with alone_in(two_speakers / "work/dataset", "preparation"):
+        with pytest.raises(BusyError, match="Another preparation is at work in"):
+            run(two_speakers)
+        assert left.exists()
+    run(two_speakers)
+    assert not left.exists()
 
 
 # bad input

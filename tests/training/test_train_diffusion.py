@@ -10,10 +10,10 @@ import torch
 from svcnb import checkpoint
 from svcnb.config import ConfigError, DiffusionConfig
 from svcnb.dataset import DatasetError, read_clip
+from svcnb.files import BusyError
 from svcnb.training import diffusion, train_diffusion
 from svcnb.training.diffusion import find_vocoder, learning_rate
 from svcnb.training.diffusion_data import MelDataset
-from svcnb.training.loop import BusyError
 from svcnb.training.state import ResumeError
 
 from .conftest import HOP, RATE, prepared, small_config

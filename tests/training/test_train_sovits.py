@@ -16,6 +16,7 @@ import torch
 
 from svcnb.checkpoint import load_sovits, read_torch
 from svcnb.config import Config
+from svcnb.files import BusyError
 from svcnb.training import loop, sovits, train_sovits
 from svcnb.training.state import ResumeError
 
@@ -250,7 +251,7 @@ def test_two_processes_give_the_gradients_of_one(tmp_path, kind):
 def test_two_trainings_in_one_folder_are_refused(work):
     first = train_sovits(work, max_steps=4, device="cpu")
     next(first)
-    with pytest.raises(loop.BusyError, match=r"Another training is at work in .*44k: stop it first"):
+    with pytest.raises(BusyError, match=r"Another training is at work in .*44k: stop it first"):
         run(work, 4)
     first.close()  # saves, and leaves the folder
     assert run(work, 4)[0].resumed_from == 1
