@@ -71,8 +71,11 @@ class Lesson(Encoder):
         batch = torch.stack(
             [F.pad(wav[: n * HOP], (0, (longest - n) * HOP)) for wav, n in zip(wavs, frames, strict=True)]
         )
-        units = self.network(log_mel(F.pad(batch, (BEFORE * HOP, (BEFORE + 1) * HOP))))
-        return [row[:count] for row, count in zip(units, frames, strict=True)]
+        return [row[:count] for row, count in zip(self.hear(batch), frames, strict=True)]
+
+    def hear(self, batch: Tensor) -> Tensor:
+        """Units (B, T, D) of sounds (B, T * HOP)."""
+        return self.network(log_mel(F.pad(batch, (BEFORE * HOP, (BEFORE + 1) * HOP))))
 
 
 def load(path: str | Path | None = None, device: str = "auto") -> Lesson:
@@ -84,9 +87,9 @@ def load(path: str | Path | None = None, device: str = "auto") -> Lesson:
 @torch.autocast("cuda", enabled=False)  # quiet bands vanish in half precision
 def log_mel(wav: Tensor) -> Tensor:
     """Log mel (B, BANDS, T) of (B, N), against the level of the half second around, so that loudness does not count."""
-    power = torch.stft(wav, N_FFT, STEP, window=torch.hann_window(N_FFT, device=wav.device), center=False,
-                       return_complex=True).abs().square()  # fmt: skip
-    mel = _filters().to(wav.device) @ power
+    spectrum = torch.stft(wav, N_FFT, STEP, window=torch.hann_window(N_FFT, device=wav.device), center=False,
+                          return_complex=True)  # fmt: skip
+    mel = _filters().to(wav.device) @ torch.view_as_real(spectrum).square().sum(-1)
     level = F.avg_pool1d(mel.mean(1, keepdim=True), 2 * AROUND + 1, stride=1)
     return (mel[..., AROUND:-AROUND] / (level + 1e-6) + 1e-4).log10() / 2 + 1
 

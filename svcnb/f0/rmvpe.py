@@ -41,7 +41,8 @@ def mel(wav: torch.Tensor, semitones: float = 0) -> torch.Tensor:
     window = round(1024 * 2 ** (semitones / 12))
     mode = "reflect" if window // 2 < wav.shape[1] else "constant"
     hann = torch.hann_window(window, device=wav.device)
-    spec = torch.stft(wav, window, 160, window=hann, pad_mode=mode, return_complex=True).abs()
+    spec = torch.view_as_real(torch.stft(wav, window, 160, window=hann, pad_mode=mode, return_complex=True))
+    spec = spec.square().sum(-1).sqrt()
     if semitones:
         spec = F.pad(spec, (0, 0, 0, max(0, 513 - spec.shape[1])))[:, :513] * 1024 / window
     return torch.log(torch.clamp(_bands().to(wav.device) @ spec, min=1e-5))
