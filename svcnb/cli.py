@@ -15,6 +15,8 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
+from svcnb.options import KNOWN, Options
+
 OURS = (ValueError, OSError, KeyError, ImportError)  # what the package raises with a sentence for the person
 
 
@@ -46,6 +48,13 @@ app = typer.Typer(
 
 def option(text: str, *names: str):
     return typer.Option(*names, help=text)
+
+
+def about(name: str, *names: str):
+    known = KNOWN[name]
+    choices = f" One of {', '.join(known['choices'])}." if known["choices"] else ""
+    usual = "" if known["usual"] is None else f" {known['usual']:g}, if not given."
+    return option(known["meaning"] + choices + usual, *names)
 
 
 @app.callback()
@@ -220,48 +229,45 @@ def convert(
     config: Annotated[Path | None, option("config.json of an original model.")] = None,
     speaker: Annotated[str | None, option("Who should sing; a name or a number.")] = None,
     out: Annotated[Path | None, option("wav, flac, mp3 or ogg to write; else out/<song>-<speaker>.wav.")] = None,
-    semitones: Annotated[float, option("Shift of the melody.")] = 0,
-    f0_predictor: Annotated[str, option("Pitch predictor.", "--f0")] = "fcpe",
-    f0_threshold: Annotated[float, option("Confidence below which there is no pitch.")] = 0.05,
-    auto_f0: Annotated[bool, option("Let the model choose the melody; for speech.")] = False,
-    noise_scale: Annotated[float, option("0 is flat and clear, 1 lively and rough.")] = 0.4,
-    loudness_envelope: Annotated[float, option("0 takes over the song's loudness, 1 keeps the model's.")] = 1,
-    slice_db: Annotated[float, option("What is quieter is silence, in dB.")] = -40,
-    pad_seconds: Annotated[float, option("Silence around each piece while it is sung.")] = 0.5,
-    clip: Annotated[float, option("Length in seconds of forced pieces; 0 cuts at silences, and after 25 s.")] = 0,
-    linear_gradient: Annotated[float, option("Overlap of forced pieces in seconds.")] = 0,
-    linear_gradient_retain: Annotated[float, option("Share of the overlap that is crossfaded.")] = 0.75,
+    semitones: Annotated[float, about("semitones")] = Options.semitones,
+    f0_predictor: Annotated[str, about("f0_predictor", "--f0")] = Options.f0_predictor,
+    f0_threshold: Annotated[float, about("f0_threshold")] = Options.f0_threshold,
+    auto_f0: Annotated[bool, about("auto_f0")] = Options.auto_f0,
+    noise_scale: Annotated[float, about("noise_scale")] = Options.noise_scale,
+    loudness_envelope: Annotated[float, about("loudness_envelope")] = Options.loudness_envelope,
+    slice_db: Annotated[float, about("slice_db")] = Options.slice_db,
+    pad_seconds: Annotated[float, about("pad_seconds")] = Options.pad_seconds,
+    clip: Annotated[float, about("clip")] = Options.clip,
+    linear_gradient: Annotated[float, about("linear_gradient")] = Options.linear_gradient,
+    linear_gradient_retain: Annotated[float, about("linear_gradient_retain")] = Options.linear_gradient_retain,
     diffusion: Annotated[Path | None, option("Diffusion model that sings after the voice, or alone.")] = None,
     diffusion_config: Annotated[Path | None, option("Its config.yaml, if not the one beside it.")] = None,
     vocoder: Annotated[Path | None, option("Its vocoder, a folder or file; else the one that it names.")] = None,
-    k_step: Annotated[int | None, option("Steps of noise on what the voice sang; else 100.")] = None,
-    sampler: Annotated[str | None, option("ddpm, ddim, pndm, dpm-solver, dpm-solver++ or unipc.")] = None,
-    speedup: Annotated[int | None, option("Steps of noise that one network call takes away.")] = None,
-    only_diffusion: Annotated[bool, option("The diffusion model sings alone, from noise.")] = False,
-    second_encoding: Annotated[bool, option("It hears the words from the voice, not from the song.")] = False,
+    k_step: Annotated[int | None, about("k_step")] = Options.k_step,
+    sampler: Annotated[str | None, about("sampler")] = Options.sampler,
+    speedup: Annotated[int | None, about("speedup")] = Options.speedup,
+    only_diffusion: Annotated[bool, about("only_diffusion")] = Options.only_diffusion,
+    second_encoding: Annotated[bool, about("second_encoding")] = Options.second_encoding,
     enhancer: Annotated[Path | None, option("Vocoder that sings once more, without a diffusion model.")] = None,
-    enhancer_key: Annotated[float, option("Semitones by which it sings lower than it gives.")] = 0,
+    enhancer_key: Annotated[float, about("enhancer_key")] = Options.enhancer_key,
     retrieval: Annotated[Path | None, option("Clusters or index, for less of the source singer.")] = None,
-    retrieval_ratio: Annotated[float | None, option("Share of what is retrieved, 0 to 1; else half.")] = None,
+    retrieval_ratio: Annotated[float | None, about("retrieval_ratio")] = Options.retrieval_ratio,
     mix: Annotated[Path | None, option("Speakers along the song: spkmix.py, or its tracks as .json.")] = None,
     encoder_path: Annotated[Path | None, option("The speech encoder's weights file, if not the usual one.")] = None,
     device: Annotated[str, option("auto, cpu, cuda, cuda:1, mps")] = "auto",
 ) -> None:
     """Convert a song: the same notes and words, another voice."""
     given = locals()
-    from dataclasses import fields
-
     from svcnb.convert import Converter
     from svcnb.lesson import voice_path
     from svcnb.mixing import Timeline
-    from svcnb.options import Options
 
     files = "diffusion", "diffusion_config", "vocoder", "enhancer", "retrieval", "encoder_path", "device"
     model = model or (None if only_diffusion else voice_path())
     converter = Converter.load(model, config, **{name: given[name] for name in files})
     who = int(speaker) if speaker and speaker.isdecimal() else speaker
     out = out or Path("out") / f"{song.stem}-{speaker or ('mix' if mix else 'converted')}.wav"
-    how = {option.name: given[option.name] for option in fields(Options) if option.name in given}
+    how = {name: given[name] for name in KNOWN if name in given}
     with _bar("s") as progress:
         mix = Timeline.load(mix) if mix else None
         conversion = converter.convert(song, speaker=who, mix=mix, out=out, progress=progress, **how)

@@ -30,14 +30,14 @@ from svcnb.f0 import F0
 from svcnb.job import Job
 from svcnb.mixing import Timeline
 from svcnb.models.vocoder import Vocoder
-from svcnb.options import ConvertError, Options
+from svcnb.options import KNOWN, ConvertError, Options
 from svcnb.retrieval import Clusters, Index
 from svcnb.retrieval import load as load_retrieval
 from svcnb.slicer import Chunk
 from svcnb.spectral import resample
 from svcnb.stream import Source, at_rate, writer
 
-DIFFUSION = "k_step", "sampler", "speedup", "only_diffusion", "second_encoding"  # options for such a model alone
+DIFFUSION = [name for name, known in KNOWN.items() if known["needs"] == "diffusion"]
 
 
 @dataclass(frozen=True)

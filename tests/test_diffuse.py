@@ -138,7 +138,7 @@ def test_combinations():
     ("options", "said"),
     [
         ({"k_step": 1001}, r"k_step is 1001, but this model was trained on 1 to 1000 steps"),
-        ({"k_step": 0}, r"whole numbers from 1"),
+        ({"k_step": 0}, "it must be 1 at least"),
         ({"k_step": 50, "speedup": 30}, r"unipc needs at least two calls: 60 steps for a speedup of 30, not 50"),
         ({"sampler": "pndm", "k_step": 30, "speedup": 30}, r"pndm needs more than 30 steps"),
         ({"sampler": "plms"}, r"no sampler 'plms'; there are ddpm"),
