@@ -12,7 +12,7 @@ import difflib
 import json
 from copy import deepcopy
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -237,7 +237,7 @@ class DiffusionDataConfig(Section):
 
 
 class DiffusionModelConfig(Section):
-    type: str = "Diffusion"  # never read by the original
+    type: Literal["Diffusion", "RectifiedFlow"] = "Diffusion"  # the original has the first, and reads neither
     n_layers: int = 20  # denoiser depth
     n_chans: int = 512  # denoiser width
     n_hidden: int = 256  # width of the condition

@@ -16,6 +16,7 @@ from svcnb import registry
 from svcnb.checkpoint import load_diffusion, load_vocoder
 from svcnb.config import Config, ConfigError, DiffusionConfig
 from svcnb.models.diffusion import Unit2Mel
+from svcnb.models.rectified import CALLS
 from svcnb.models.vocoder import Vocoder
 from svcnb.options import ConvertError, Options
 
@@ -97,7 +98,7 @@ class SecondVoice:
         sampler, speedup = options.sampler or self.config.infer.method, options.speedup or self.config.infer.speedup
         k_step = (options.k_step or min(K_STEP, self.model.k_step_max)) if shallow else None
         if options.speedup is None and shallow:
-            speedup = max(1, min(speedup, k_step // 2))
+            speedup = max(1, min(speedup, k_step // CALLS.get(sampler, 2)))
         try:
             self.model.calls(k_step, sampler, speedup)
         except ValueError as error:

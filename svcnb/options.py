@@ -16,7 +16,7 @@ from svcnb.f0 import F0
 ANY = -math.inf, math.inf
 POSITIVE = 0, math.inf
 SHARE = 0, 1
-SAMPLERS = "ddpm", "ddim", "pndm", "dpm-solver", "dpm-solver++", "unipc"
+SAMPLERS = "ddpm", "ddim", "pndm", "dpm-solver", "dpm-solver++", "unipc", "euler", "midpoint", "rk4"
 
 
 class ConvertError(ValueError):

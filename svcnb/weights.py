@@ -31,7 +31,7 @@ _SETTINGS = (  # what decides the shape or presence of a tensor, by the beginnin
     (r"aug_shift_embed\.", "model.use_pitch_aug"),
     (r"spk_embed\.", "model.n_spk"),
     (r"decoder\.denoise_fn\.", "model.n_layers, model.n_chans and model.n_hidden"),
-    (r"decoder\.", "model.timesteps"),
+    (r"decoder\.", "model.timesteps and model.type"),
     (r"(conv_pre|conv_post|noise_convs|ups|resblocks|m_source)\.", "num_mels and the upsample and resblock settings"),
     (r"discriminators\.", "model.use_spectral_norm and train.disc_width"),
 )  # fmt: skip

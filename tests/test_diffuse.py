@@ -14,6 +14,7 @@ from svcnb.convert import Converter, ConvertError, Options
 from svcnb.diffuse import SecondVoice, find_vocoder
 from svcnb.mixing import Timeline
 from svcnb.models.diffusion import Unit2Mel
+from svcnb.models.noising import GaussianDiffusion
 from svcnb.models.sovits import Sovits
 
 from .models.conftest import close
@@ -32,6 +33,10 @@ class StandInDiffusion(torch.nn.Module):
 
     mels, k_step_max, timesteps = 4, 1000, 1000
     calls = Unit2Mel.calls
+
+    def __init__(self):
+        super().__init__()
+        self.decoder = GaussianDiffusion(None)
 
     def forward(self, units, f0, volume, source_mel=None, generator=None, **given):
         self.given = SimpleNamespace(units=units, f0=f0, volume=volume, source_mel=source_mel, **given)
@@ -141,7 +146,7 @@ def test_combinations():
         ({"k_step": 0}, "it must be 1 at least"),
         ({"k_step": 50, "speedup": 30}, r"unipc needs at least two calls: 60 steps for a speedup of 30, not 50"),
         ({"sampler": "pndm", "k_step": 30, "speedup": 30}, r"pndm needs more than 30 steps"),
-        ({"sampler": "plms"}, r"no sampler 'plms'; there are ddpm"),
+        ({"sampler": "plms"}, r"no sampler 'plms' for diffusion; there are ddpm"),
         ({"enhancer_key": 30}, r"from -24 to 24"),
     ],
 )

@@ -1,7 +1,8 @@
 """Diffusion: a mel made out of noise, or made better, for the units, pitch and loudness of a song and for a speaker.
 
 Training adds noise to mels and asks the denoiser which. Sampling begins with noise, or with the mel of another model
-noised up to some step (shallow diffusion), and takes the noise away step by step. Attribute names are those of the
+noised up to some step (shallow diffusion), and takes the noise away step by step. How much noise a step has, and what
+exactly the denoiser is asked, is up to `noising` (the original's way) or `rectified`. Attribute names are those of the
 original's files.
 
 Notebook: 04_train_diffusion
@@ -11,51 +12,9 @@ import torch
 from torch import nn
 
 from svcnb.models.noise import normal
-from svcnb.models.samplers import calls, sample
-from svcnb.models.schedule import linear_betas, noise_schedule
+from svcnb.models.noising import GaussianDiffusion
+from svcnb.models.rectified import RectifiedFlow
 from svcnb.models.wavenet import WaveNet
-
-SPEC_MIN, SPEC_MAX = -12.0, 2.0  # natural log mel that becomes -1 and 1
-
-
-class GaussianDiffusion(nn.Module):
-    """Noise and its removal, for log mels (B, M, T); only the first `k_step` of the schedule's steps are in use."""
-
-    def __init__(self, denoise_fn: nn.Module, timesteps: int = 1000, k_step: int = 1000):
-        super().__init__()
-        self.denoise_fn, self.k_step = denoise_fn, k_step
-        for name, values in noise_schedule(linear_betas(timesteps)).items():
-            self.register_buffer(name, values.float())
-        self.register_buffer("spec_min", torch.full((1, 1, 1), SPEC_MIN))
-        self.register_buffer("spec_max", torch.full((1, 1, 1), SPEC_MAX))
-
-    def norm(self, mel: torch.Tensor) -> torch.Tensor:
-        """Log mel to about -1 … 1; nothing is cut off."""
-        return (mel - self.spec_min) / (self.spec_max - self.spec_min) * 2 - 1
-
-    def denorm(self, x: torch.Tensor) -> torch.Tensor:
-        """The way back from `norm`."""
-        return (x + 1) / 2 * (self.spec_max - self.spec_min) + self.spec_min
-
-    def add_noise(self, x: torch.Tensor, step: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-        """x (B, M, T), clean, as it is at steps (B,)."""
-        at = lambda values: values[step].view(-1, 1, 1)
-        return at(self.sqrt_alphas_cumprod) * x + at(self.sqrt_one_minus_alphas_cumprod) * noise
-
-    def loss(self, mel, condition, step, noise) -> torch.Tensor:
-        """Mean square of what the denoiser misses of noise (B, M, T) added to mel (B, M, T) as of steps (B,)."""
-        said = self.denoise_fn(self.add_noise(self.norm(mel), step, noise), step, condition)
-        return nn.functional.mse_loss(said, noise)
-
-    def sample(self, condition, mel=None, k_step=None, sampler="unipc", speedup=10, generator=None) -> torch.Tensor:
-        """A log mel (B, M, T) for a condition (B, H, T), from noise or from `mel` noised by k_step steps."""
-        shape = (len(condition), self.denoise_fn.input_projection.in_channels, condition.shape[-1])
-        x, k_step = normal(shape, condition, generator), k_step if mel is not None else self.k_step
-        if mel is not None:
-            last = torch.full((len(condition),), k_step - 1, device=condition.device)
-            x = self.add_noise(self.norm(mel), last, x)
-        denoise = lambda x, step: self.denoise_fn(x, step, condition)
-        return self.denorm(sample(sampler, denoise, x, self.betas[:k_step], speedup, generator))
 
 
 class Unit2Mel(nn.Module):
@@ -76,7 +35,8 @@ class Unit2Mel(nn.Module):
         self.aug_shift_embed = nn.Linear(1, hidden, bias=False) if model.use_pitch_aug else None
         self.spk_embed = nn.Embedding(model.n_spk, hidden) if model.n_spk > 1 else None
         denoiser = WaveNet(mels, model.n_layers, model.n_chans, hidden)
-        self.decoder = GaussianDiffusion(denoiser, model.timesteps, self.k_step_max)
+        way = RectifiedFlow if model.type == "RectifiedFlow" else GaussianDiffusion
+        self.decoder = way(denoiser, model.timesteps, self.k_step_max)
 
     def condition(self, units, f0, volume, speaker=None, mix=None, semitones=None) -> torch.Tensor:
         """What the denoiser is told (B, H, T). Arguments as for `forward`.
@@ -108,7 +68,8 @@ class Unit2Mel(nn.Module):
     def calls(self, k_step: int | None = None, sampler: str = "unipc", speedup: int = 10) -> int:
         """How many calls of the denoiser a mel takes, from noise or from a mel noised by k_step steps.
 
-        Raises ValueError for steps that the model was not trained on, or too few of them for the speedup.
+        Raises ValueError for steps that the model was not trained on, too few of them for the speedup, and a sampler
+        that is not for this kind of model.
         """
         if k_step is None and self.k_step_max < self.timesteps:
             raise ValueError(
@@ -117,7 +78,7 @@ class Unit2Mel(nn.Module):
             )
         if k_step is not None and not 1 <= k_step <= self.k_step_max:
             raise ValueError(f"k_step is {k_step}, but this model was trained on 1 to {self.k_step_max} steps.")
-        return calls(sampler, self.k_step_max if k_step is None else k_step, speedup)
+        return self.decoder.calls(self.k_step_max if k_step is None else k_step, sampler, speedup)
 
     def loss(self, units, f0, volume, mel, speaker=None, semitones=None, generator=None) -> torch.Tensor:
         """One training pass: how well the denoiser tells random noise at a random step of each mel (B, T, M), a scalar.
@@ -125,8 +86,7 @@ class Unit2Mel(nn.Module):
         The other arguments are as for `condition`.
         """
         condition = self.condition(units, f0, volume, speaker, semitones=semitones)
-        where = mel.device if generator is None else generator.device
-        step = torch.randint(0, self.k_step_max, (len(mel),), generator=generator, device=where).to(mel.device)
+        step = self.decoder.draw_steps(len(mel), mel.device, generator)
         noise = normal(mel.mT.shape, mel, generator)
         return self.decoder.loss(mel.mT, condition, step, noise)
 
@@ -148,11 +108,10 @@ class Unit2Mel(nn.Module):
 
         The voice is a `speaker` (B,), counted from 0, or a `mix` (T or 1, S) of weights of the first S speakers.
         source_mel (B, T, M): begin with this mel, noised by `k_step` steps (None: all that the model was trained on);
-        without it begin with noise, for which k_step has no meaning. speedup: steps per network call; 1 takes every
-        step, as DDPM does, whichever sampler is named. Raises ValueError as `calls` does.
+        without it begin with noise, for which k_step has no meaning. speedup: steps per network call; in diffusion 1
+        takes every step, as DDPM does, whichever sampler is named. Raises ValueError as `calls` does.
         """
         start = None if source_mel is None else source_mel.mT
-        k_step = None if start is None else self.k_step_max if k_step is None else k_step
-        self.calls(k_step, sampler, speedup)
+        self.calls(None if start is None else self.decoder.steps(start, k_step), sampler, speedup)
         condition = self.condition(units, f0, volume, speaker, mix)
         return self.decoder.sample(condition, start, k_step, sampler, speedup, generator).mT

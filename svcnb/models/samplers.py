@@ -30,7 +30,7 @@ def calls(name: str, steps: int, speedup: int = 10) -> int:
     Raises ValueError for an unknown name and where there are too few steps for the speedup.
     """
     if name not in SAMPLERS:
-        raise ValueError(f"There is no sampler {name!r}; there are {', '.join(SAMPLERS)}.")
+        raise ValueError(f"There is no sampler {name!r} for diffusion; there are {', '.join(SAMPLERS)}.")
     if speedup <= 1 or name == "ddpm":
         return steps
     if name == "pndm" and steps <= speedup:

@@ -1,5 +1,7 @@
 """Train diffusion: noise is added to mels, and the network learns to tell which.
 
+With model.type RectifiedFlow in the settings it learns the straight way from noise to mels instead, by the same loop.
+
     for step in train_diffusion("work"):
         print(step.step, step.losses["noise"])
 
@@ -18,7 +20,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from svcnb import checkpoint
-from svcnb.config import DiffusionConfig, DiffusionTrainConfig
+from svcnb.config import ConfigError, DiffusionConfig, DiffusionTrainConfig
 from svcnb.dataset import Batches
 from svcnb.diffuse import find_vocoder
 from svcnb.models.diffusion import Unit2Mel
@@ -60,7 +62,8 @@ def train_diffusion(
 
     It goes on from the state in its folder if there is one and `resume` holds, else from the newest model_*.pt there
     (the original's own trainings, too), else from the `base` model, else from scratch. `config` defaults to the work
-    folder's, `vocoder` (a folder or a file) to the one that it names. Ends after `max_steps` steps in all, or the
+    folder's, `vocoder` (a folder or a file) to the one that it names; one given is named in the config.yaml beside the
+    models. Ends after `max_steps` steps in all, or the
     config's epochs. Raises ResumeError, BusyError, DatasetError, ConfigError, CheckpointError, OSError.
     """
     work = Path(work)
@@ -72,11 +75,15 @@ def train_diffusion(
         torch.cuda.set_device(config.env.gpu_id)
     acc = loop.accelerator(precision, "cpu" if config.device == "cpu" else device)
     voice = find_vocoder(config, vocoder)
+    if vocoder:
+        place = Path(vocoder).resolve()
+        config = config.copy_with(vocoder={"ckpt": str(place / "model" if place.is_dir() else place)})
     data = MelDataset(config, work, voice.mel)
     with loop.alone_in(folder, acc):
         tree = config.model_dump(mode="json")
         settings = {key: tree[key] for key in ("train", "data", "model", "spk")}
         state = new_state(config, voice.n_mels, acc, describe(settings, data.fingerprint()))
+        _refuse_sampler(state.first().model, config)
         _begin(state, folder, base, resume)
         batches = Batches(len(data), train.batch_size, SEED, state.step, acc.process_index, acc.num_processes)
         last = min(max_steps or loop.ENDLESS, train.epochs * batches.per_epoch)
@@ -108,6 +115,15 @@ def new_state(config: DiffusionConfig, mels: int, acc, made_from: dict | None = 
     state.scaler, state.decay = acc.scaler, config.train.ema_decay
     state.begin_average()
     return state
+
+
+def _refuse_sampler(model: Unit2Mel, config: DiffusionConfig) -> None:
+    """Before the first step, rather than at the first validation."""
+    try:
+        whole = model.k_step_max == model.timesteps
+        model.calls(None if whole else model.k_step_max, config.infer.method, config.infer.speedup)
+    except ValueError as error:
+        raise ConfigError(f"infer.method and infer.speedup do not go together with the model. {error}") from None
 
 
 def learning_rate(train: DiffusionTrainConfig, step: int) -> float:

@@ -89,7 +89,7 @@ def test_a_batch_is_sampled_as_each_of_it_alone():
 
 def test_an_unknown_sampler_is_refused_at_every_speedup():
     for speedup in (1, 10):
-        with pytest.raises(ValueError, match="no sampler 'euler'; there are ddpm, ddim, pndm"):
+        with pytest.raises(ValueError, match="no sampler 'euler' for diffusion; there are ddpm, ddim, pndm"):
             run("euler", 100, speedup)
 
 

@@ -10,9 +10,10 @@ import torch
 from svcnb import checkpoint
 from svcnb.config import ConfigError, DiffusionConfig
 from svcnb.dataset import DatasetError, read_clip
+from svcnb.diffuse import find_vocoder
 from svcnb.files import BusyError
 from svcnb.training import diffusion, train_diffusion
-from svcnb.training.diffusion import find_vocoder, learning_rate
+from svcnb.training.diffusion import learning_rate
 from svcnb.training.diffusion_data import MelDataset
 from svcnb.training.state import ResumeError
 
@@ -95,6 +96,53 @@ def test_the_loss_falls(tmp_path, voice):
     steps = run(work, 120, voice, settings(interval_val=1000, lr=5e-3))
     mean = lambda part: sum(step.losses["noise"] for step in part) / len(part)
     assert mean(steps[-20:]) < 0.85 * mean(steps[:10])
+
+
+def straight(**train) -> DiffusionConfig:
+    flow = {"type": "RectifiedFlow"}
+    return settings(**train).copy_with(model=flow, infer={"method": "midpoint", "speedup": 100})
+
+
+def test_a_rectified_flow_is_trained_by_the_same_loop(unbroken, voice, tmp_path):
+    work = fresh_copy(unbroken[0], tmp_path)
+    steps = run(work, 120, voice, straight(interval_val=60, lr=5e-3))
+    mean = lambda part: sum(step.losses["noise"] for step in part) / len(part)
+    assert mean(steps[-20:]) < 0.85 * mean(steps[:10])
+    assert steps[-1].scores["mel"] < steps[59].scores["mel"]
+    model, config = checkpoint.load_diffusion(steps[-1].saved)
+    assert config.model.type == "RectifiedFlow" and model.calls(None, "midpoint", 100) == 10
+    checkpoint.save_diffusion(tmp_path / "a.safetensors", model, config)
+    again, _ = checkpoint.load_diffusion(tmp_path / "a.safetensors")
+    assert torch.equal(again.unit_embed.weight, model.unit_embed.weight)
+    with pytest.raises(checkpoint.CheckpointError, match=r"decoder.betas .*is not in the file: set .*model.type"):
+        checkpoint.load_diffusion(steps[-1].saved, config.copy_with(model={"type": "Diffusion"}))
+
+
+def test_a_flow_may_begin_with_what_a_diffusion_model_has_learnt(unbroken, voice, tmp_path):
+    work, steps, stored = unbroken
+    run(work := fresh_copy(work, tmp_path), 1, voice, straight(lr=0.0), base=steps[-1].saved)
+    begun = state(work)["models"]["diffusion"]
+    assert torch.equal(begun["model.unit_embed.weight"], stored["average"]["model.unit_embed.weight"])
+
+
+def test_a_sampler_that_cannot_work_is_refused_before_the_first_step(unbroken, voice, tmp_path):
+    work = fresh_copy(unbroken[0], tmp_path)
+    for config, said in (
+        (straight().copy_with(infer={"method": "unipc"}), "infer.method .* take euler, midpoint, rk4"),
+        (settings().copy_with(infer={"method": "euler"}), "infer.method .* no sampler 'euler' for diffusion"),
+        (
+            settings().copy_with(model={"k_step_max": 30}, infer={"method": "unipc", "speedup": 20}),
+            "at least two calls",
+        ),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            run(work, 1, voice, config)
+
+
+def test_the_vocoder_that_was_given_is_named_beside_the_models(unbroken, voice):
+    config = DiffusionConfig.load(unbroken[0] / FOLDER / "config.yaml")
+    assert config.vocoder.ckpt == str(voice)
+    assert find_vocoder(config).n_mels == 20
 
 
 def test_models_are_kept_as_the_original_keeps_them(golden, unbroken, voice, tmp_path):
