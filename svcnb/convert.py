@@ -12,7 +12,6 @@ Notebook: 05_infer
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import librosa
@@ -27,39 +26,16 @@ from svcnb.diffuse import Heard, SecondVoice
 from svcnb.encoders.base import pick_device
 from svcnb.enhance import enhance
 from svcnb.f0 import F0
-from svcnb.job import Job
+from svcnb.job import Conversion, perform
 from svcnb.mixing import Timeline
 from svcnb.models.vocoder import Vocoder
 from svcnb.options import KNOWN, ConvertError, Options
 from svcnb.retrieval import Clusters, Index
 from svcnb.retrieval import load as load_retrieval
-from svcnb.slicer import Chunk
 from svcnb.spectral import resample
-from svcnb.stream import Source, at_rate, writer
+from svcnb.stream import at_rate
 
 DIFFUSION = [name for name, known in KNOWN.items() if known["needs"] == "diffusion"]
-
-
-@dataclass(frozen=True)
-class Conversion:
-    """A converted song, as long as the song to the sample."""
-
-    sample_rate: int  # Hz
-    hop: int  # samples from frame to frame of f0
-    f0: F0  # what was sung, N // hop frames
-    chunks: list[Chunk]  # how the song was cut, in samples
-    speaker: int | None  # None: a mix
-    notes: tuple[str, ...]  # sentences for the person, on what may have gone wrong
-    sound: np.ndarray | Path = field(repr=False)  # samples (N,), or the file that they were written to
-
-    @property
-    def audio(self) -> np.ndarray:
-        """Samples (N,), read back if they were written to a file."""
-        return audio.load(self.sound)[0] if isinstance(self.sound, Path) else self.sound
-
-    def save(self, path: str | Path) -> None:
-        """Write wav, flac, mp3 or ogg, as the suffix says."""
-        audio.save(path, self.audio, self.sample_rate)
 
 
 class Converter:
@@ -77,6 +53,7 @@ class Converter:
     ):
         self.device = pick_device(device)
         self.config = config = diffusion.config if model is None else config
+        self.speakers = config.spk  # numbers by name
         dim = config.data.encoder_out_channels if model is None else config.model.ssl_dim
         if encoder.dim != dim:
             raise ConvertError(
@@ -150,18 +127,7 @@ class Converter:
         """
         options, speaker = Options.of(options), self.speaker_id(speaker) if mix is None else None
         self._refuse(options, mix is not None)
-        if out is not None:
-            _check_output(out, song)
-        with Source(song, sample_rate or self.sample_rate) as source:
-            job = Job(self, source, speaker, mix, options, f0, progress)
-            if out is None:
-                sound = np.concatenate(list(job.blocks()))
-            else:
-                sound = Path(out)
-                with writer(sound, self.sample_rate) as write:
-                    for block in job.blocks():
-                        write(block)
-        return Conversion(self.sample_rate, self.hop, job.melody, job.chunks, speaker, tuple(job.notes()), sound)
+        return perform(self, song, sample_rate, speaker, mix, options, f0, out, progress)
 
     def speaker_id(self, speaker: str | int | None) -> int:
         """Number of a speaker given by name or number; None is the only one. Raises ConvertError naming those known."""
@@ -287,12 +253,6 @@ class Converter:
 
     def _row(self, values: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(values).float().to(self.device)[None]
-
-
-def _check_output(out: str | Path, song: str | Path | np.ndarray) -> None:
-    audio.output_format(out)
-    if isinstance(song, (str, Path)) and Path(out).resolve() == Path(song).resolve():
-        raise ConvertError(f"{out} is the song itself; give the result another name.")
 
 
 def _encoder_name(config: Config | DiffusionConfig) -> str:

@@ -1,19 +1,72 @@
 """One song on its way through a converter: cut, each piece sung in its place and its time, joined again.
 
+Nothing here knows networks; whatever can `sing` a piece is a converter.
+
 Notebook: 05_infer
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
+from svcnb import audio
 from svcnb.f0 import F0
-from svcnb.mixing import frame_weights
+from svcnb.mixing import Timeline, frame_weights
 from svcnb.options import ConvertError, Options
 from svcnb.slicer import Chunk
-from svcnb.stream import Piece, Source, at_rate, find_chunks, fit, join, plan
+from svcnb.stream import Piece, Source, at_rate, find_chunks, fit, join, plan, writer
 
 LEAST_PAD = 0.1  # seconds of silence around a piece that encoders and predictors need
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """A converted song, as long as the song to the sample."""
+
+    sample_rate: int  # Hz
+    hop: int  # samples from frame to frame of f0
+    f0: F0  # what was sung, N // hop frames
+    chunks: list[Chunk]  # how the song was cut, in samples
+    speaker: int | None  # None: a mix
+    notes: tuple[str, ...]  # sentences for the person, on what may have gone wrong
+    sound: np.ndarray | Path = field(repr=False)  # samples (N,), or the file that they were written to
+
+    @property
+    def audio(self) -> np.ndarray:
+        """Samples (N,), read back if they were written to a file."""
+        return audio.load(self.sound)[0] if isinstance(self.sound, Path) else self.sound
+
+    def save(self, path: str | Path) -> None:
+        """Write wav, flac, mp3 or ogg, as the suffix says."""
+        audio.save(path, self.audio, self.sample_rate)
+
+
+def perform(
+    converter,
+    song: str | Path | np.ndarray,
+    sample_rate: int | None,
+    speaker: int | None,
+    mix: Timeline | Mapping | np.ndarray | None,
+    options: Options,
+    f0: np.ndarray | F0 | None,
+    out: str | Path | None,
+    progress: Callable[[float, float], None] | None,
+) -> Conversion:
+    """Bring a whole song through a converter, as Converter.convert says, whose errors it raises."""
+    if out is not None:
+        _check_output(out, song)
+    with Source(song, sample_rate or converter.sample_rate) as source:
+        job = Job(converter, source, speaker, mix, options, f0, progress)
+        if out is None:
+            sound = np.concatenate(list(job.blocks()))
+        else:
+            sound = Path(out)
+            with writer(sound, converter.sample_rate) as write:
+                for block in job.blocks():
+                    write(block)
+    return Conversion(converter.sample_rate, converter.hop, job.melody, job.chunks, speaker, tuple(job.notes()), sound)
 
 
 class Job:
@@ -23,7 +76,7 @@ class Job:
         self.converter, self.source, self.speaker, self.options = converter, source, speaker, options
         self.rate, self.hop, self.progress = converter.sample_rate, converter.hop, progress
         frames = self._at(source.samples) // self.hop
-        speakers = converter.config.spk, converter.n_speakers
+        speakers = converter.speakers, converter.n_speakers
         self.mix = None if mix is None else frame_weights(mix, *speakers, max(1, frames))
         self.own = None if f0 is None else _own_melody(f0, frames)
         self.melody = F0(np.zeros(frames), np.zeros(frames, bool))
@@ -104,3 +157,9 @@ def _own_melody(f0: np.ndarray | F0, frames: int) -> F0:
     if not (np.isfinite(hz).all() and (hz >= 0).all()):
         raise ConvertError("The melody must be in Hz, 0 where unvoiced; this one holds other values.")
     return F0(hz, hz > 0)
+
+
+def _check_output(out: str | Path, song: str | Path | np.ndarray) -> None:
+    audio.output_format(out)
+    if isinstance(song, (str, Path)) and Path(out).resolve() == Path(song).resolve():
+        raise ConvertError(f"{out} is the song itself; give the result another name.")

@@ -14,12 +14,14 @@ import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
-from svcnb.checkpoint import read_weights
 from svcnb.files import write_whole
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Track = list[tuple[float, float, float, float]]  # start and end as shares of the song, value there and there
 log = logging.getLogger(__name__)
@@ -29,13 +31,15 @@ class MixError(ValueError):
     """Voices can not be mixed like that; the message says what to do."""
 
 
-def mix_models(paths: Sequence[str | Path], percent: Sequence[float], mode: str = "convex") -> dict[str, torch.Tensor]:
+def mix_models(paths: Sequence[str | Path], percent: Sequence[float], mode: str = "convex") -> dict[str, "Tensor"]:
     """The weighted sum of models of one make, as a state dict in the first one's precision.
 
     mode: `linear` takes the percentages as they are, `convex` the softmax of percent/100, so that the shares add up to
     one; there 100 and 0 give 73 % and 27 %. Parts that the first model lacks are left out. Raises MixError with what
     differs, CheckpointError.
     """
+    from svcnb.checkpoint import read_weights
+
     shares = _shares(paths, percent, mode)
     first = read_weights(paths[0])
     total = {key: shares[0] * tensor.double() for key, tensor in first.items()}
@@ -50,12 +54,13 @@ def mix_models(paths: Sequence[str | Path], percent: Sequence[float], mode: str 
 def _shares(paths: Sequence, percent: Sequence[float], mode: str) -> list[float]:
     if not paths or len(paths) != len(percent):
         raise MixError(f"There are {len(paths)} models and {len(percent)} percentages; give one for each model.")
-    shares = torch.tensor(percent, dtype=torch.float64) / 100
-    if not shares.isfinite().all():
+    shares = np.asarray(percent, np.float64) / 100
+    if not np.isfinite(shares).all():
         raise MixError("A percentage is no number.")
     if mode not in ("convex", "linear"):
         raise MixError(f"There is no way of mixing called {mode!r}; there are convex and linear.")
-    return (shares.softmax(0) if mode == "convex" else shares).tolist()
+    powers = np.exp(shares - shares.max())
+    return (powers / powers.sum() if mode == "convex" else shares).tolist()
 
 
 def _refuse_differing(first: dict, other: dict, path: object, other_path: object) -> None:
