@@ -2,6 +2,7 @@
 
 import pytest
 
+from svcnb.models import rectified
 from svcnb.models.samplers import SAMPLERS
 from svcnb.options import KNOWN, ConvertError, Options
 
@@ -33,4 +34,4 @@ def test_what_is_not_a_number_is_refused(name):
 
 
 def test_the_samplers_are_those_that_there_are():
-    assert KNOWN["sampler"]["choices"] == list(SAMPLERS)
+    assert KNOWN["sampler"]["choices"] == [*SAMPLERS, *rectified.SAMPLERS]

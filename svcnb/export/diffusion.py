@@ -11,10 +11,11 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from svcnb.export.graph import Case, Parity, export_graph, gather_units, mel2ph
+from svcnb.export.graph import Case, ExportError, Parity, export_graph, gather_units, mel2ph
 from svcnb.export.sovits import GivenSource
 from svcnb.models.diffusion import GaussianDiffusion, Unit2Mel
 from svcnb.models.norms import fold_weight_norm
+from svcnb.models.rectified import RectifiedFlow
 from svcnb.models.samplers import transfer
 from svcnb.models.vocoder import Vocoder
 
@@ -34,6 +35,8 @@ def export_diffusion(model: Unit2Mel, folder: str | Path, name: str) -> list[Par
     to `noise_pred_o`, less noisy. after: `x` (1, 1, M, T) to the log mel `mel_out` (1, M, T).
     Raises ExportError, OSError.
     """
+    if isinstance(model.decoder, RectifiedFlow):
+        raise ExportError("A rectified flow has no steps of PNDM, which these graphs take; export a diffusion model.")
     model = copy.deepcopy(model).eval().float().cpu().requires_grad_(False)
     parts = {"encoder": _Condition(model), "denoise": _Denoise(model), "pred": _Step(model), "after": _After(model)}
     return [

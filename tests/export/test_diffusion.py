@@ -9,7 +9,7 @@ from safetensors.numpy import load_file
 
 from svcnb.checkpoint import new_vocoder
 from svcnb.config import DiffusionConfig, VocoderConfig
-from svcnb.export import export_diffusion, export_moevoicestudio, export_vocoder
+from svcnb.export import ExportError, export_diffusion, export_moevoicestudio, export_vocoder
 from svcnb.models.diffusion import Unit2Mel
 from tests.models.test_diffusion import fill_parameters
 
@@ -28,6 +28,13 @@ def golden_graphs(golden, tmp_path):
     model = fill_parameters(Unit2Mel(DiffusionConfig.parse({"data": data, "model": stored}), mels))
     reports = export_diffusion(model, tmp_path, "tiny")
     return {report.path.stem.removeprefix("tiny_"): report.path for report in reports}
+
+
+def test_a_rectified_flow_is_refused(tmp_path):
+    small = {"type": "RectifiedFlow", "n_layers": 1, "n_chans": 8, "n_hidden": 4}
+    with pytest.raises(ExportError, match="no steps of PNDM"):
+        export_diffusion(Unit2Mel(DiffusionConfig.parse({"model": small})), tmp_path, "a")
+    assert not list(tmp_path.iterdir())
 
 
 def test_golden_parts(golden, golden_graphs):
