@@ -87,12 +87,17 @@ def prepare(
     preset: Annotated[str, option("Settings to start from: full, tiny or lesson.")] = "full",
     vol_aug: Annotated[bool, option("Learn loudness too.")] = False,
     processes: Annotated[int | None, option("How many at a time; as many as are sensible, if not given.")] = None,
+    half: Annotated[bool, option("Encode in half precision on a CPU too; a GPU always does.")] = False,
+    spectra: Annotated[bool, option("Store spectrograms and mels, which training else computes.")] = False,
 ) -> None:
     """Make training data of recordings, and report on them. Run again, it does only what has changed."""
     from svcnb.prepare import prepare
 
     with _bar("tasks") as progress:
-        report = prepare(raw, work, encoder, f0, loudness, preset, vol_aug, encoder_path, processes, progress)
+        report = prepare(
+            raw, work, encoder, f0, loudness, preset, vol_aug, encoder_path, processes, progress,
+            half=half, spectra=spectra,
+        )  # fmt: skip
     typer.echo(report)
     typer.echo(f"Ready to train: svcnb train {work}")
 

@@ -16,15 +16,16 @@ from typing import NamedTuple
 import librosa
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.numpy import load_file
+from safetensors import SafetensorError, safe_open
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset
 
 from svcnb.audio import load
-from svcnb.config import Config
+from svcnb.config import Config, DataConfig
 from svcnb.encoders.stretch import stretch
 from svcnb.spectral import spectrogram
+
+LARGEST_SHIFT = 5.0  # semitones by which a clip may be moved for diffusion to learn from
 
 
 class DatasetError(ValueError):
@@ -85,29 +86,36 @@ class SovitsDataset(Dataset):
 
     def item(self, index: int, rng: random.Random) -> Item:
         """A random stretch of a clip; drawn in the original's order: loudness, then place, then (ours) pitch."""
-        clip, train, hop = self._clip(index), self.config.train, self.config.data.hop_length
+        whole, train, hop = self._clip(index), self.config.train, self.config.data.hop_length
+        clip = whole
         if rng.choice([True, False]) and self.training and train.vol_aug and self.config.model.vol_embedding:
-            peak = clip.wav.abs().max().item() + 1e-5
-            clip = clip.louder(10 ** rng.uniform(-1, min(1, math.log10(1 / peak))))
+            clip = clip.louder(random_gain(clip.wav.numpy(), rng))
         start, length = 0, len(clip.f0)
         if length > train.crop_frames + 10:
             start, length = rng.randint(0, length - train.crop_frames - 10), train.crop_frames
         if self.training and train.pitch_aug:
             factor = 2 ** (rng.uniform(-1, 1) * train.pitch_aug / 12)
             clip, start = clip.faster(factor, hop), int(start / factor)
-        return self._cut(clip, slice(start, min(start + length, len(clip.f0))), self.config.spk[self._speaker(index)])
+        frames = slice(start, min(start + length, len(clip.f0)))
+        stored = stored_spectrum(self.clips[index], frames, self.config.data) if clip is whole else None
+        spec = self._spectrum(clip, frames) if stored is None else stored
+        return self._cut(clip, frames, spec, self.config.spk[self._speaker(index)])
 
-    def _cut(self, clip: "Clip", frames: slice, speaker: int) -> Item:
+    def _spectrum(self, clip: "Clip", frames: slice) -> torch.Tensor:
         hop, data = self.config.data.hop_length, self.config.data
         margin = math.ceil(data.filter_length / 2 / hop)  # so that the spectrum of a stretch is that of the whole clip
         first = max(0, frames.start - margin)
         around = clip.wav[first * hop : (frames.stop + margin) * hop]
         spec = spectrogram(around[None], data.filter_length, hop, data.win_length)[0]
+        return spec[:, frames.start - first : frames.stop - first]
+
+    def _cut(self, clip: "Clip", frames: slice, spec: torch.Tensor, speaker: int) -> Item:
+        hop = self.config.data.hop_length
         return Item(
             units=clip.units[frames].T,
             f0=clip.f0[frames],
             uv=clip.uv[frames],
-            spec=spec[:, frames.start - first : frames.stop - first],
+            spec=spec,
             wav=clip.wav[None, frames.start * hop : frames.stop * hop],
             speaker=speaker,
             volume=clip.volume[frames] if self.config.model.vol_embedding else None,
@@ -185,9 +193,9 @@ def fingerprint(work: Path, clips: list[Path]) -> str:
 def read_clip(path: Path, sampling_rate: int, hop: int, dim: int, mode: str) -> Clip:
     """A clip and its features, the units of `dim` values stretched to its frames by `mode`. Raises DatasetError."""
     try:
-        features = {key: torch.from_numpy(value).float() for key, value in load_file(features_path(path)).items()}
-        units, f0, uv, volume = (features[key] for key in ("units", "f0", "uv", "volume"))
-    except (OSError, KeyError, SafetensorError):
+        with safe_open(features_path(path), "pt") as file:
+            units, f0, uv, volume = (file.get_tensor(name).float() for name in ("units", "f0", "uv", "volume"))
+    except (OSError, SafetensorError):
         raise DatasetError(f"The features of {path} are missing or damaged: prepare the data again.") from None
     wav, rate = load(path)
     if rate != sampling_rate:
@@ -200,6 +208,27 @@ def read_clip(path: Path, sampling_rate: int, hop: int, dim: int, mode: str) -> 
     frames = min(len(f0), len(wav) // hop)
     units = stretch(units, len(f0), mode)
     return Clip(torch.from_numpy(wav), units[:frames], f0[:frames], uv[:frames], volume[:frames])
+
+
+def stored_spectrum(clip: Path, frames: slice, data: DataConfig) -> torch.Tensor | None:
+    """Frames of the spectrogram (bins, T) that lies beside a clip, no others being read; None if they are not there."""
+    with safe_open(features_path(clip), "pt") as file:
+        if "spec" not in file.keys():  # noqa: SIM118
+            return None
+        spec = file.get_slice("spec")
+        count, bins = spec.get_shape()
+        return spec[frames].T if count >= frames.stop and bins == data.filter_length // 2 + 1 else None
+
+
+def stored_mels(clip: Path) -> dict[str, torch.Tensor]:
+    """Mels that lie beside a clip, if any: mel and aug_mel (T, M), aug_volume (T,), aug_semitones (1,)."""
+    with safe_open(features_path(clip), "pt") as file:
+        return {name: file.get_tensor(name) for name in file.keys() if name.startswith(("mel", "aug_"))}  # noqa: SIM118
+
+
+def random_gain(wav: np.ndarray, rng: random.Random) -> float:
+    """A factor for the loudness of a clip (N,): from a tenth up to ten, as far as the peak allows."""
+    return 10 ** rng.uniform(-1, min(1, math.log10(1 / (float(np.abs(wav).max()) + 1e-5))))
 
 
 def features_path(clip: Path) -> Path:

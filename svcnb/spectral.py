@@ -16,6 +16,9 @@ from torch.nn.functional import pad
 
 from svcnb.config import DataConfig
 
+# what the community's vocoder hears, and with it nearly every diffusion model: settings of `vocoder_mel`
+NSF_HIFIGAN = dict(sample_rate=44100, n_fft=2048, hop=512, win=2048, n_mels=128, fmin=40, fmax=16000)
+
 
 def spectrogram(wav: Tensor, n_fft: int, hop: int, win: int) -> Tensor:
     """Magnitudes of wav (B, N): (B, n_fft // 2 + 1, N // hop), computed in float32 or better.

@@ -6,11 +6,12 @@ import random
 import numpy as np
 import pytest
 import torch
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 from svcnb import audio
 from svcnb.config import Config
 from svcnb.dataset import Batches, DatasetError, SovitsDataset, collate, features_path
+from svcnb.spectral import spectrogram
 
 from .models.conftest import close
 
@@ -129,3 +130,33 @@ def test_damaged_or_foreign_data_is_refused(golden_data, tmp_path):
 def _without_speaker(data, work):
     data.config.spk = {"s1": 0}
     return SovitsDataset(data.config, work)
+
+
+def test_a_stored_spectrogram_is_read_in_place_of_a_computed_one(golden_data):
+    _, build = golden_data
+    data = build(False)
+    computed = [data.item(i, random.Random(99)) for i in range(4)]
+    for path in data.clips:
+        wav = torch.from_numpy(audio.load(path)[0])[None]
+        add(path, spec=spectrogram(wav, 32, 16, 32)[0].T.numpy())
+    for before, after in zip(computed, (data.item(i, random.Random(99)) for i in range(4)), strict=True):
+        torch.testing.assert_close(after.spec, before.spec, rtol=1e-4, atol=1e-5)
+    for path in data.clips:
+        add(path, spec=np.full((len(audio.load(path)[0]) // 16, 17), 7))
+    assert (data.item(0, random.Random(99)).spec == 7).all()  # it is the stored one
+    data.config.data.filter_length = 64  # the stored one is of no use
+    assert data.item(0, random.Random(99)).spec.shape[0] == 33
+
+
+def test_a_louder_clip_has_a_spectrogram_of_its_own(golden_data):
+    _, build = golden_data
+    data = build(True)
+    for path in data.clips:
+        add(path, spec=np.full((len(audio.load(path)[0]) // 16, 17), 7))
+    stored = [(data.item(0, random.Random(seed)).spec == 7).all().item() for seed in range(10)]
+    assert {True, False} == set(stored)
+
+
+def add(clip, **arrays):
+    features = load_file(features_path(clip)) | {k: np.ascontiguousarray(v, np.float32) for k, v in arrays.items()}
+    save_file(features, features_path(clip))

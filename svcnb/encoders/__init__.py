@@ -13,10 +13,10 @@ from importlib import import_module
 from pathlib import Path
 
 from svcnb.config import UNITS_DIM
-from svcnb.encoders.base import Encoder, EncoderError
+from svcnb.encoders.base import RATE, Encoder, EncoderError
 from svcnb.encoders.stretch import stretch
 
-__all__ = ["Encoder", "EncoderError", "get", "names", "stretch"]
+__all__ = ["RATE", "Encoder", "EncoderError", "get", "names", "stretch"]
 
 
 @dataclass(frozen=True)

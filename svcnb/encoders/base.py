@@ -25,8 +25,8 @@ class EncoderError(ValueError):
 class Encoder:
     """A speech encoder: a family says how a batch of sounds is encoded; windows and checks are the same for all.
 
-    name, dim: what it is called, and how many values a frame of its units has. half: compute in half precision, which
-    is so on a GPU unless set to False.
+    name, dim: what it is called, and how many values a frame of its units has. half: compute in half precision
+    (float16 on a GPU, bfloat16 on a CPU), which is so on a GPU unless set to False.
     """
 
     name: str
@@ -99,7 +99,8 @@ class Encoder:
 
     @torch.no_grad()
     def _encode(self, wavs: list[torch.Tensor], survey: Any = None) -> list[torch.Tensor]:
-        with torch.autocast(self.device.type, torch.float16, enabled=self.half):
+        precision = torch.bfloat16 if self.device.type == "cpu" else torch.float16
+        with torch.autocast(self.device.type, precision, enabled=self.half):
             return [units.float().cpu() for units in self.encode(wavs, survey)]
 
 

@@ -75,7 +75,9 @@ class Lesson(Encoder):
 
     def hear(self, batch: Tensor) -> Tensor:
         """Units (B, T, D) of sounds (B, T * HOP)."""
-        return self.network(log_mel(F.pad(batch, (BEFORE * HOP, (BEFORE + 1) * HOP))))
+        with torch.autocast(self.device.type, enabled=False):  # quiet bands would vanish in half precision
+            mel = log_mel(F.pad(batch, (BEFORE * HOP, (BEFORE + 1) * HOP)))
+        return self.network(mel)
 
 
 def load(path: str | Path | None = None, device: str = "auto") -> Lesson:
@@ -84,7 +86,6 @@ def load(path: str | Path | None = None, device: str = "auto") -> Lesson:
     return Lesson(build(Network, load_file(path), path), device)
 
 
-@torch.autocast("cuda", enabled=False)  # quiet bands vanish in half precision
 def log_mel(wav: Tensor) -> Tensor:
     """Log mel (B, BANDS, T) of (B, N), against the level of the half second around, so that loudness does not count."""
     spectrum = torch.stft(wav, N_FFT, STEP, window=torch.hann_window(N_FFT, device=wav.device), center=False,

@@ -41,18 +41,22 @@ def prepare(
     processes: int | None = None,
     progress: Callable[[int, int], None] | None = None,
     seed: int = 1234,
+    half: bool = False,
+    spectra: bool = False,
 ) -> DataReport:
     """Make training data in `work` of the recordings in raw/<speaker>/, and report on them.
 
     loudness: `peak`, `lufs` or `none`, for each recording as a whole. processes: 1 works here, None chooses. progress:
     called with how many recordings and clips are done of how many; that grows when the recordings have been cut.
+    half: the encoder computes in bfloat16 on a CPU that has it, twice as fast for a hundredth of error (a GPU always
+    uses half precision). spectra: store spectrograms and mels too, see `svcnb.prepare.spectra`.
     Recordings that cannot be used are left out and named in `report.skipped`. Raises DataError when there is nothing
     to learn from, ConfigError, AudioError, EncoderError or F0Error for a wrong name, BusyError when another preparation
     is at work in the folder, OSError when the disk is full.
     """
     raw, work = Path(raw), Path(work)
     config = _config(preset, encoder, vol_aug, seed)
-    recipe = Recipe.of(encoder, encoder_path, f0, config.data.sampling_rate, config.data.hop_length)
+    recipe = Recipe.of(encoder, encoder_path, f0, config.data, half, spectra)
     _refuse_overlap(raw, work)
     audio.normalize(np.zeros(1), recipe.sample_rate, loudness)  # refuses an unknown mode before any work is done
     recordings, skipped = find_recordings(raw)

@@ -1,4 +1,4 @@
-"""A function over many tasks, here or in several processes; results come as they are ready.
+"""A function over many tasks, one by one or several at once, here or in several processes; results come when ready.
 
 Notebook: 01_data
 """
@@ -9,6 +9,7 @@ import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from typing import TypeVar
 
 import torch
@@ -38,24 +39,31 @@ class Workers:
             self.pool.shutdown(wait=True, cancel_futures=True)
 
     def run(self, function: Callable[[T], R], tasks: list[T]) -> Iterator[tuple[T, R]]:
-        """Pairs of task and result, in the order of their ending. What `function` raises is raised here.
+        """Pairs of task and result, in the order of their ending. What `function` raises is raised here."""
+        return self.run_batches(partial(_one, function), [[task] for task in tasks])
+
+    def run_batches(self, function: Callable[[list[T]], list[R]], batches: list[list[T]]) -> Iterator[tuple[T, R]]:
+        """The same with a function that takes several tasks at once.
 
         A task counts as done when the next is asked for, so that what was made of it is safe if `progress` interrupts.
         """
-        self.total += len(tasks)
-        for pair in self._results(function, tasks):
-            yield pair
-            self.done += 1
-            if self.progress:
-                self.progress(self.done, self.total)
+        self.total += sum(map(len, batches))
+        for batch, results in self._results(function, batches):
+            for pair in zip(batch, results, strict=True):
+                yield pair
+                self.done += 1
+                if self.progress:
+                    self.progress(self.done, self.total)
 
-    def _results(self, function: Callable[[T], R], tasks: list[T]) -> Iterator[tuple[T, R]]:
-        if self._wanted(len(tasks)) == 1:
-            yield from ((task, function(task)) for task in tasks)
+    def _results(
+        self, function: Callable[[list[T]], list[R]], batches: list[list[T]]
+    ) -> Iterator[tuple[list[T], list[R]]]:
+        if self._wanted(sum(map(len, batches))) == 1:
+            yield from ((batch, function(batch)) for batch in batches)
             return
         try:
             pool = self._started()
-            futures = {pool.submit(function, task): task for task in tasks}
+            futures = {pool.submit(function, batch): batch for batch in batches}
             for future in as_completed(futures):
                 yield futures[future], future.result()
         except BrokenProcessPool:
@@ -76,6 +84,10 @@ class Workers:
             threads = max(1, _cores() // processes)
             self.pool = ProcessPoolExecutor(processes, context, initializer=_begin, initargs=(threads,))
         return self.pool
+
+
+def _one(function: Callable[[T], R], batch: list[T]) -> list[R]:
+    return [function(task) for task in batch]
 
 
 def _begin(threads: int) -> None:

@@ -6,19 +6,22 @@ change together, and the network is told by how much.
 Notebook: 04_train_diffusion
 """
 
-import math
+import logging
 import random
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch.utils.data import Dataset
 
+from svcnb.audio import load
 from svcnb.config import DiffusionConfig
-from svcnb.dataset import Clip, fingerprint, listed, read_clip
+from svcnb.dataset import LARGEST_SHIFT, Clip, fingerprint, listed, random_gain, read_clip, stored_mels
 
-SEMITONES = 5.0  # largest shift
+SAME = 0.05  # nats: mean distance up to which two mels of a clip count as one
+log = logging.getLogger(__name__)
 
 
 class MelItem(NamedTuple):
@@ -35,12 +38,20 @@ class MelItem(NamedTuple):
         return MelItem(*(x.to(device, non_blocking=True) for x in self))
 
 
+class Heard(NamedTuple):
+    """A whole clip as it is learnt from, shifted or not: mel (T, M), volume (T,)."""
+
+    mel: torch.Tensor
+    volume: torch.Tensor
+    semitones: float
+
+
 class MelDataset(Dataset):
     """The clips of a prepared work folder's training or validation list.
 
     Indexed by (clip, key): the same key gives the same random stretch. analyse: (audio (1, N), sample rate, semitones)
     to mel (1, T, M). Whole clips in validation. Where all data are cached, each clip has one shift, drawn once, as in
-    the original; where not, every stretch has its own. Raises DatasetError.
+    the original; where not, every stretch has its own. Mels that `prepare` stored are used. Raises DatasetError.
     """
 
     def __init__(self, config: DiffusionConfig, work: Path, analyse: Callable[..., torch.Tensor], split: str = "train"):
@@ -91,31 +102,54 @@ class MelDataset(Dataset):
     @torch.no_grad()
     def _hear(self, index: int, rng: random.Random | None) -> MelItem:
         """A whole clip, shifted at random if there is a generator."""
-        data, path, semitones = self.config.data, self.clips[index], 0.0
+        data, path = self.config.data, self.clips[index]
         clip = read_clip(
             path, data.sampling_rate, data.block_size, data.encoder_out_channels, data.unit_interpolate_mode
         )
         clip = clip.padded(self.frames, data.block_size)
-        if rng is not None:
-            clip, semitones = _louder(clip, rng), rng.uniform(-SEMITONES, SEMITONES)
-        mel = self.analyse(clip.wav[None], data.sampling_rate, semitones)[0, : len(clip.f0)]
+        mel, volume, semitones = self._stored(path, clip, rng) or self._analysed(clip, rng)
         column = lambda x: x[: len(mel), None].float()
         return MelItem(
             units=clip.units[: len(mel)],
             f0=column(clip.f0 * 2 ** (semitones / 12)),
-            volume=column(clip.volume),
+            volume=column(volume),
             mel=mel,
             speaker=torch.tensor(self.speakers[path.parent.name] if self.speakers else 0),
             semitones=torch.tensor(semitones),
         )
 
+    def _analysed(self, clip: Clip, rng: random.Random | None) -> Heard:
+        semitones = 0.0
+        if rng is not None:
+            clip, semitones = (
+                clip.louder(random_gain(clip.wav.numpy(), rng)),
+                rng.uniform(-LARGEST_SHIFT, LARGEST_SHIFT),
+            )
+        mel = self.analyse(clip.wav[None], self.config.data.sampling_rate, semitones)[0, : len(clip.f0)]
+        return Heard(mel, clip.volume, semitones)
+
+    def _stored(self, path: Path, clip: Clip, rng: random.Random | None) -> Heard | None:
+        """What was stored beside a clip, where each clip has but one shift and the mels are this vocoder's."""
+        stored = stored_mels(path)
+        if len(stored.get("mel", ())) < len(clip.f0) or not self._are_this_vocoders:
+            return None
+        if rng is None:
+            return Heard(stored["mel"][: len(clip.f0)], clip.volume, 0.0)
+        if not self.config.train.cache_all_data or "aug_mel" not in stored:
+            return None
+        return Heard(stored["aug_mel"][: len(clip.f0)], stored["aug_volume"], stored["aug_semitones"].item())
+
+    @cached_property
+    def _are_this_vocoders(self) -> bool:
+        """Whether stored mels are what the vocoder hears; the first clip that has one decides."""
+        path, mel = next((path, mels["mel"]) for path in self.clips if "mel" in (mels := stored_mels(path)))
+        heard = self.analyse(torch.from_numpy(load(path)[0])[None], self.config.data.sampling_rate, 0.0)[0]
+        alike = heard.shape[1] == mel.shape[1] and (heard[: len(mel)] - mel[: len(heard)]).abs().mean() < SAME
+        if not alike:
+            log.warning("The mels stored beside %s are another vocoder's, so all are computed anew.", path)
+        return bool(alike)
+
 
 def stack(items: list[MelItem]) -> MelItem:
     """A batch of stretches of one length."""
     return MelItem(*map(torch.stack, zip(*items, strict=True)))
-
-
-def _louder(clip: Clip, rng: random.Random) -> Clip:
-    """At another level: from a tenth up to ten times, as far as the peak allows."""
-    peak = clip.wav.abs().max().item() + 1e-5
-    return clip.louder(10 ** rng.uniform(-1, min(1, math.log10(1 / peak))))

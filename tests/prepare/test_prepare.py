@@ -16,7 +16,7 @@ from svcnb.config import Config, ConfigError, DiffusionConfig
 from svcnb.encoders import EncoderError
 from svcnb.f0 import F0Error
 from svcnb.files import BusyError, alone_in
-from svcnb.prepare import DataError, prepare
+from svcnb.prepare import DataError, features, prepare
 from svcnb.prepare.lists import split
 from tests.prepare.conftest import record, silence, voice
 
@@ -214,7 +214,9 @@ def test_edited_settings_are_kept_until_their_ground_changes(two_speakers):
 
 
 @pytest.mark.parametrize("stop, clips_left, features_left", [(2, 1, 6), (5, 0, 4)])
-def test_an_interrupted_run_continues(two_speakers, engines, stop, clips_left, features_left):
+def test_an_interrupted_run_continues(two_speakers, engines, monkeypatch, stop, clips_left, features_left):
+    monkeypatch.setattr(features, "BATCH", 13)  # seconds: two clips
+
     def interrupt(done, total):
         if done == stop:  # of three recordings, then of six clips
             raise KeyboardInterrupt

@@ -6,10 +6,11 @@ import shutil
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
-from svcnb import checkpoint
+from svcnb import audio, checkpoint
 from svcnb.config import ConfigError, DiffusionConfig
-from svcnb.dataset import DatasetError, read_clip
+from svcnb.dataset import DatasetError, features_path, read_clip
 from svcnb.diffuse import find_vocoder
 from svcnb.files import BusyError
 from svcnb.training import diffusion, train_diffusion
@@ -254,3 +255,39 @@ def test_a_step_that_is_not_finite_is_left_out(unbroken, voice, tmp_path, monkey
     )
     steps = run(fresh_copy(unbroken[0], tmp_path), 2, voice)
     assert steps[0].skipped == "the loss noise is not finite" and steps[1].skipped is None
+
+
+def test_stored_mels_are_learnt_from_if_they_are_this_vocoders(voice, tmp_path):
+    work, config = prepared(tmp_path, small_config()), settings()
+    heard = MelDataset(config, work, checkpoint.load_vocoder(voice).mel)
+    plain = [heard.item(0, Chosen(shifted)) for shifted in (0, 1)]
+    for clip in heard.clips:
+        wav = torch.from_numpy(audio.load(clip)[0])[None]
+        mel = heard.analyse(wav, RATE, 0)[0]
+        more = {"mel": mel, "aug_mel": mel + 1, "aug_volume": torch.full((len(mel),), 0.5)}
+        add(clip, more | {"aug_semitones": torch.tensor([12.0])})
+    same, shifted = (MelDataset(config, work, heard.analyse).item(0, Chosen(shifted)) for shifted in (0, 1))
+    torch.testing.assert_close(same.mel, plain[0].mel, rtol=0, atol=2e-3)  # kept in half precision
+    assert shifted.semitones == 12 and (shifted.volume == 0.5).all()
+    torch.testing.assert_close(shifted.f0, same.f0 * 2)
+    torch.testing.assert_close(shifted.mel, same.mel + 1, rtol=0, atol=1e-2)
+    for clip in heard.clips:
+        add(clip, {"mel": torch.zeros(200, 3)})
+    foreign = MelDataset(config, work, heard.analyse)
+    for before, shifted in zip(plain, (0, 1), strict=True):
+        assert torch.equal(foreign.item(0, Chosen(shifted)).mel, before.mel)
+
+
+class Chosen(random.Random):
+    """Draws of the beginning of a clip, shifted or not."""
+
+    def __init__(self, shifted):
+        self.draws = iter((0.0, 0.1 if shifted else 0.9))
+
+    def random(self):
+        return next(self.draws)
+
+
+def add(clip, tensors):
+    tensors = {name: values.contiguous() for name, values in tensors.items()}
+    save_file(load_file(features_path(clip)) | tensors, features_path(clip))
