@@ -21,6 +21,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from safetensors import safe_open
 
 from svcnb.f0 import F0
+from svcnb.options import Options
 from svcnb.slicer import Chunk
 
 if TYPE_CHECKING:
@@ -203,6 +204,27 @@ def mix(
         axes.axvspan(start, end, facecolor=GROUND, alpha=0.5, edgecolor=INK, hatch="|||", lw=0)
     axes.set(xlabel="time in s", ylabel="share in %", xlim=(0, seconds), ylim=(0, 100))
     figure.legend(loc="outside lower center", ncols=6, frameon=False)
+    return figure
+
+
+def knobs(options: Mapping[str, tuple[object, Mapping]], title: str = "") -> Figure:
+    """Options by name: each value between its bounds, a ring at the usual one; words and switches as they are.
+
+    options: the value, and what `svcnb.options.KNOWN` says of it.
+    """
+    figure, (axes,) = _figure(1, 0.32 * len(options) + 0.3, title)
+    for row, (name, (value, known)) in enumerate(options.items()):
+        usual = known["usual"] if getattr(Options, name) is None else getattr(Options, name)
+        if known["least"] is not None:
+            bounds = known["least"], known["greatest"]
+            axes.plot([0, 1], [row, row], color=QUIET, lw=1.5)
+            axes.plot(np.interp(usual, bounds, [0, 1]), row, "o", mfc=GROUND, mec=INK, ms=9)
+            axes.plot(np.interp(usual if value is None else value, bounds, [0, 1]), row, "o", color=BLUE, ms=5)
+        said = "as usual" if value is None else ("off", "on")[value] if isinstance(value, bool) else value
+        axes.text(1.05, row, f"{said} {known['unit']}".strip(), va="center", color=INK)
+    axes.set(yticks=range(len(options)), yticklabels=list(options), xticks=[], xlim=(-0.03, 1.6))
+    axes.set_ylim(len(options) - 0.5, -0.5)
+    axes.spines[:].set_visible(False)
     return figure
 
 

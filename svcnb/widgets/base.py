@@ -11,6 +11,7 @@ import traitlets as t
 from svcnb.audio import to_int16
 
 HERE = Path(__file__).parent
+TROUBLE = ValueError, OSError, RuntimeError, ImportError  # what is for the person to know; all else is a slip of ours
 
 
 def module(name: str) -> str:
@@ -49,7 +50,8 @@ class Widget(anywidget.AnyWidget):
             raise ValueError(f"{type(self).__name__} does not know how to {deed!r}.")
         try:
             getattr(self, deed)(**how)
-        except ValueError as error:
+        except TROUBLE as error:
+            self.said = ""  # else the same sentence would not be said again
             self.said = str(error)
 
 
