@@ -103,6 +103,20 @@ def prepare(
 
 
 @app.command()
+def import_features(
+    folder: Annotated[Path, typer.Argument(help="Folder in which the original's dataset/44k and configs lie.")],
+    work: Annotated[Path, typer.Argument(help="Folder for clips, features, lists, settings and the training.")],
+    encoder: Annotated[str | None, option("What made the units; else what config.json says.")] = None,
+    preset: Annotated[str, option("Settings to start from where there is no config.json.")] = "full",
+) -> None:
+    """Take over clips and features that the original has prepared, and report on them."""
+    from svcnb.prepare import import_features
+
+    typer.echo(import_features(folder, work, encoder, preset))
+    typer.echo(f"Ready to train: svcnb train {work}")
+
+
+@app.command()
 def train(
     work: Annotated[Path, typer.Argument(help="Folder that `prepare` made.")],
     base: Annotated[Path | None, option("Model to start from: G_*.safetensors, or G_*.pth with D_* beside it.")] = None,

@@ -221,6 +221,14 @@ TABLE = {
         "twenty singers, ten hours, to train and test with",
         "CC BY 4.0",
         ("https://zenodo.org/records/1193957/files/VocalSet.zip",),
+        size=2_077_087_366,
+    ),
+    "vocadito": Entry(
+        "vocadito.zip",
+        "forty short songs by many singers, their pitch written down by hand, to test with",
+        "CC BY 4.0",
+        ("https://zenodo.org/records/5578807/files/vocadito.zip",),
+        "e0d6b99d3f9c594afe5ae5c4d7bdacebe569e53b809e90b89d1c771c4f9990e3",
     ),
 }
 

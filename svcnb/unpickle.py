@@ -10,11 +10,13 @@ Notebook: 06_mixing_export
 """
 
 import io
+import math
 import mmap
 import pickle
 import re
 import struct
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
 
@@ -62,15 +64,25 @@ def read_torch(path: str | Path) -> Any:
     omegaconf and argparse as `Inert`. Raises CheckpointError.
     """
     path = Path(path)
+    return _read(path, lambda: _read_zip(path) if _is_zip(path) else _read_stream_file(path), "torch or pickle")
+
+
+def read_npy(path: str | Path) -> np.ndarray:
+    """The array in a .npy file, of numbers, or of objects that are numbers or arrays. Raises CheckpointError."""
+    path = Path(path)
+    return _read(path, lambda: _read_npy_file(path), ".npy")
+
+
+def _read(path: Path, reader: Callable[[], Any], kind: str) -> Any:
     if not path.is_file():
         raise CheckpointError(f"There is no file {path}.")
     try:
-        return _read_zip(path) if _is_zip(path) else _read_stream_file(path)
+        return reader()
     except _Refused as refusal:
         raise CheckpointError(f"{path} {refusal}; nothing in it was run.") from None
     except Exception as error:  # whatever a broken or malicious file makes of the readers
         detail = f"{type(error).__name__}: {error}".splitlines()[0].rstrip(":. ")
-        raise CheckpointError(f"{path} is cut short or no torch or pickle file ({detail}).") from error
+        raise CheckpointError(f"{path} is cut short or no {kind} file ({detail}).") from error
 
 
 class _Refused(Exception):
@@ -137,6 +149,21 @@ def _read_stream(file: BinaryIO, size: int) -> Any:
             raise _Refused("is cut short")
         storages[key].copy_(_tensor_of_bytes(data, dtype))
     return content
+
+
+def _read_npy_file(path: Path) -> np.ndarray:
+    with open(path, "rb") as file:
+        first = np.lib.format.read_magic(file) == (1, 0)
+        read_header = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
+        shape, fortran, dtype = read_header(file)
+        content = file.read()
+    if not dtype.hasobject:
+        array = np.frombuffer(content, dtype, math.prod(shape))
+        return array.reshape(shape, order="F" if fortran else "C")
+    array = _ObjectsReader(io.BytesIO(content)).load()
+    if not isinstance(array, np.ndarray) or array.shape != shape:
+        raise _Refused("does not hold the array that it announces")
+    return array
 
 
 class _Reader(pickle._Unpickler):
@@ -211,6 +238,38 @@ class _Reader(pickle._Unpickler):
     dispatch[pickle.FROZENSET[0]] = load_frozenset
 
 
+class _ObjectsReader(_Reader):
+    """The same for an array of objects as np.save writes it, where the objects are numbers or arrays of numbers."""
+
+    dispatch: ClassVar[dict] = dict(_Reader.dispatch)
+
+    def find_class(self, module: str, name: str) -> Any:
+        return _ObjectDType if (module, name) == ("numpy", "dtype") else super().find_class(module, name)
+
+    def load_build(self) -> None:
+        target, state = self.stack[-2:]
+        if isinstance(target, np.ndarray) and state[2].dtype.hasobject:
+            _version, shape, _dtype, fortran, values = self.stack.pop()
+            self._replace(target, _objects(values).reshape(shape, order="F" if fortran else "C"))
+        else:
+            super().load_build()
+
+    dispatch[pickle.BUILD[0]] = load_build
+
+
+def _objects(values: list) -> np.ndarray:
+    for value in values:
+        if (
+            not isinstance(value, int | float | np.number | np.ndarray)
+            or getattr(value, "dtype", np.dtype(int)).hasobject
+        ):
+            raise _Refused(f"holds an array of a {type(value).__name__}, which is no number")
+    array = np.empty(len(values), object)
+    for i, value in enumerate(values):  # a slice would look into the values
+        array[i] = value
+    return array
+
+
 def _flat(keys: Any) -> list:
     """The keys, if none is a tuple in a tuple: hashing one nested a million times overflows the stack."""
     keys, nested = list(keys), (tuple, frozenset)
@@ -239,6 +298,16 @@ class _DType:
         if not re.fullmatch(r"[<>|=]?[biufcSU]\d+", code):
             raise _Refused(f"holds arrays of {code!r}, which are not numbers")
         self.dtype = np.dtype(code)
+
+
+class _ObjectDType(_DType):
+    """A number type, or that of objects."""
+
+    def __init__(self, code: str, align: bool = False, copy: bool = False):
+        if re.fullmatch(r"\|?O\d?", code):
+            self.dtype = np.dtype(object)
+        else:
+            super().__init__(code, align, copy)
 
 
 class _FaissIndex(Inert):

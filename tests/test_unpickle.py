@@ -19,6 +19,7 @@ import torch
 from safetensors.numpy import load_file
 
 from svcnb.checkpoint import CheckpointError, Inert, read_torch
+from svcnb.unpickle import read_npy
 
 TENSORS = {
     "float": torch.randn(3, 4),
@@ -374,3 +375,47 @@ def test_missing_files_and_folders(tmp_path):
     for path in (tmp_path / "none.pt", tmp_path):
         with pytest.raises(CheckpointError, match="There is no file"):
             read_torch(path)
+
+
+# .npy
+
+
+def test_npy_files_of_numbers_and_of_objects_are_read(tmp_path):
+    path, mel = tmp_path / "a.npy", np.ones((3, 4), np.float32)
+    pair = np.empty(2, dtype=object)
+    pair[0], pair[1] = mel, 1.5
+    for array in (mel, mel.T, np.arange(3), np.array([[1.5, 2.0], [0.0, 1.0]], dtype=object), np.zeros((0, 2))):
+        np.save(path, array)
+        np.testing.assert_array_equal(read_npy(path), array)
+    np.save(path, pair)
+    first, second = read_npy(path)
+    assert second == 1.5 and first.dtype == np.float32
+    np.testing.assert_array_equal(first, mel)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [["text"], [None], [[1]], [np.array([[]], dtype=object)], [{}]],
+    ids=["text", "None", "list", "objects", "dict"],
+)
+def test_npy_files_of_other_objects_are_refused(tmp_path, values):
+    array = np.empty(1, dtype=object)
+    array[0] = values[0]
+    np.save(tmp_path / "a.npy", array)
+    with pytest.raises(CheckpointError, match="which is no number"):
+        read_npy(tmp_path / "a.npy")
+
+
+def test_npy_files_that_call_something_or_are_cut_short_are_refused(tmp_path):
+    path = tmp_path / "a.npy"
+    np.save(path, np.array([Calls(os.system, f"touch {tmp_path}/canary")], dtype=object))
+    with pytest.raises(CheckpointError, match="nothing in it was run"):
+        read_npy(path)
+    assert not (tmp_path / "canary").exists()
+    np.save(path, np.ones(1000))
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(CheckpointError, match=r"cut short or no \.npy file"):
+        read_npy(path)
+    path.write_bytes(path.read_bytes().replace(b"(1000,)", b"(9**9,)"))
+    with pytest.raises(CheckpointError, match=r"no \.npy file"):
+        read_npy(path)

@@ -20,13 +20,14 @@ from svcnb.config import Config
 from svcnb.files import alone_in, remove_parts
 from svcnb.prepare.cut import cut_recordings
 from svcnb.prepare.features import Recipe, extract_features
+from svcnb.prepare.imported import import_features
 from svcnb.prepare.lists import write_lists, write_settings
 from svcnb.prepare.manifest import Manifest
 from svcnb.prepare.report import DataReport
 from svcnb.prepare.scan import DataError, find_recordings
 from svcnb.prepare.workers import Workers
 
-__all__ = ["DataError", "DataReport", "prepare"]
+__all__ = ["DataError", "DataReport", "import_features", "prepare"]
 
 
 def prepare(
