@@ -9,6 +9,7 @@ Notebook: 03_train_sovits
 """
 
 import math
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -82,6 +83,26 @@ def clear_start(decoder: "Generator") -> None:
         decoder.conv_post.weight_g.mul_(0.2)
 
 
+def _reach(convs, activations) -> int:
+    """Samples to each side that what comes out of these layers, one after another, depends on."""
+    return sum(conv.padding[0] for conv in convs) + sum(getattr(act, "reach", 0) for act in activations)
+
+
+def in_windows(part, x: torch.Tensor, step: int, reach: int) -> torch.Tensor:
+    """part(x), worked out for `step` samples after `step` samples, which a processor's cache then holds.
+
+    `part` keeps the length of x (B, C, 1, T), and its samples depend on `reach` samples to each side.
+    """
+    if x.shape[-1] <= 2 * step:
+        return part(x)
+    done = []
+    for start in range(0, x.shape[-1], step):
+        before = min(start, reach)
+        y = part(x[..., start - before : start + step + reach])
+        done.append(y[..., before : before + step])
+    return torch.cat(done, -1)
+
+
 class ResBlock1(nn.Module):
     """Pairs of convolutions, the first of each dilated, each pair added to its input."""
 
@@ -91,6 +112,7 @@ class ResBlock1(nn.Module):
         self.convs1 = nn.ModuleList([conv(d) for d in dilations])
         self.convs2 = nn.ModuleList([conv(1) for _ in dilations])
         self.activations = nn.ModuleList([activation(channels) for _ in range(2 * len(dilations))])
+        self.reach = _reach([*self.convs1, *self.convs2], self.activations)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         activations = zip(self.activations[::2], self.activations[1::2], strict=True)
@@ -107,6 +129,7 @@ class ResBlock2(nn.Module):
         conv = lambda d: Conv1d(channels, channels, kernel_size, dilation=d, padding=(kernel_size - 1) * d // 2)
         self.convs = nn.ModuleList([conv(d) for d in dilations[:2]])
         self.activations = nn.ModuleList([activation(channels) for _ in self.convs])
+        self.reach = _reach(self.convs, self.activations)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         for conv, act in zip(self.convs, self.activations, strict=True):
@@ -128,6 +151,7 @@ class Generator(nn.Module):
         activation = SnakeAlias if snake else _slope(0.1)
         ResBlock = ResBlock1 if model.resblock == "1" else ResBlock2
         self.hop, self.n_kernels = math.prod(rates), len(model.resblock_kernel_sizes)
+        self.window = 0  # values that a stage works on at once; 0: all
 
         self.m_source = SineSource(model.sampling_rate, smear)
         self.noise_convs = nn.ModuleList()
@@ -148,12 +172,22 @@ class Generator(nn.Module):
         self.cond = nn.Conv1d(gin_channels, widths[0], 1) if gin_channels else None
 
     def forward(self, x, f0, g=None, generator: torch.Generator | None = None) -> torch.Tensor:
-        source = self.m_source(f0, self.hop, generator)
-        x = self.conv_pre(x)
+        source, dtype = self.m_source(f0, self.hop, generator), self.conv_pre.bias.dtype
+        x, source = self.conv_pre(x.to(dtype)), source.to(dtype)
         if self.cond is not None:
-            x = x + self.cond(g)
+            x = x + self.cond(g.to(dtype))
+        x = x.unsqueeze(2)
         blocks = [self.resblocks[i : i + self.n_kernels] for i in range(0, len(self.resblocks), self.n_kernels)]
         for act, up, noise_conv, stage in zip(self.snakes, self.ups, self.noise_convs, blocks, strict=True):
-            x = up(act(x)) + noise_conv(source)
-            x = sum(block(x) for block in stage) / self.n_kernels
-        return torch.tanh(self.conv_post(self.snake_post(x)))
+            x = up(act(x)) + noise_conv(source).unsqueeze(2)
+            x = self._windowed(partial(_mean, stage), x, max(block.reach for block in stage))
+        last = lambda x: self.conv_post(self.snake_post(x))
+        x = self._windowed(last, x, _reach([self.conv_post], [self.snake_post]))
+        return torch.tanh(x).squeeze(2).float()
+
+    def _windowed(self, part, x: torch.Tensor, reach: int) -> torch.Tensor:
+        return in_windows(part, x, self.window // x.shape[1], reach) if self.window else part(x)
+
+
+def _mean(blocks, x: torch.Tensor) -> torch.Tensor:
+    return sum(block(x) for block in blocks) / len(blocks)

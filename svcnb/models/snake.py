@@ -31,22 +31,28 @@ class Snake(nn.Module):
         self.beta = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        alpha, beta = self.alpha.exp()[:, None], self.beta.exp()[:, None]
-        return x + torch.sin(x * alpha) ** 2 / (beta + 1e-9)
+        """(B, C, 1, T)"""
+        alpha, beta = self.alpha.exp()[:, None, None], self.beta.exp()[:, None, None]
+        return torch.addcmul(x, torch.sin(x * alpha).square(), 1 / (beta + 1e-9))
+
+
+def _filtered(x: torch.Tensor, taps: torch.Tensor) -> torch.Tensor:
+    """Every channel of (B, C, 1, T) by the same taps (6,): (B, C, 1, T - 5)."""
+    channels = x.shape[1]
+    return F.conv2d(x, taps.expand(channels, 1, 1, -1), groups=channels)
 
 
 class Upsample2(nn.Module):
-    """(B, C, T) to (B, C, 2T)."""
+    """Twice the samples, as two halves: those at the places of x (B, C, 1, T), and those half a sample later."""
 
     def __init__(self):
         super().__init__()
         self.register_buffer("filter", lowpass().view(1, 1, -1))
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        pad = TAPS // 2 - 1
-        y = F.pad(x, (pad, pad), mode="replicate").flatten(0, 1).unsqueeze(1)
-        y = 2 * F.conv_transpose1d(y, self.filter, stride=2)
-        return y[..., 3 * pad : -3 * pad].view(*x.shape[:2], -1)
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        taps = 2 * self.filter.flatten().flip(0)  # half of them meet the zeros that upsampling would put in
+        x = F.pad(x, (3, 3, 0, 0), mode="replicate")
+        return _filtered(x[..., :-1], taps[0::2]), _filtered(x[..., 1:], taps[1::2])
 
 
 class LowPass(nn.Module):
@@ -56,19 +62,25 @@ class LowPass(nn.Module):
 
 
 class Downsample2(nn.Module):
-    """(B, C, 2T) to (B, C, T)."""
+    """The way back: of the two halves, each (B, C, 1, T), one signal (B, C, 1, T)."""
 
     def __init__(self):
         super().__init__()
         self.lowpass = LowPass()
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y = F.pad(x, (TAPS // 2 - 1, TAPS // 2), mode="replicate").flatten(0, 1).unsqueeze(1)
-        return F.conv1d(y, self.lowpass.filter, stride=2).view(*x.shape[:2], -1)
+    def forward(self, on: torch.Tensor, between: torch.Tensor) -> torch.Tensor:
+        taps = self.lowpass.filter.flatten()
+        first, last = on[..., :1], between[..., -1:]  # stand for what is before the first sample, and after the last
+        on = torch.cat([first, first, on, last, last, last], -1)
+        between = torch.cat([first, first, first, between, last, last], -1)
+        return _filtered(on, taps[1::2]) + _filtered(between, taps[0::2])
 
 
 class SnakeAlias(nn.Module):
-    """Snake at twice the sample rate, and back: (B, C, T) to (B, C, T)."""
+    """Snake at twice the sample rate, and back: (B, C, T) or (B, C, 1, T), to the same."""
+
+    reach = TAPS // 2  # samples to each side that an output depends on
+    fused = False  # in one pass over memory: on a CPU, without gradients
 
     def __init__(self, channels: int):
         super().__init__()
@@ -77,4 +89,13 @@ class SnakeAlias(nn.Module):
         self.downsample = Downsample2()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.downsample(self.act(self.upsample(x)))
+        if self.fused:
+            return self._fused(x)
+        on, between = self.upsample(x if x.dim() == 4 else x.unsqueeze(2))
+        return self.downsample(self.act(on), self.act(between)).view(x.shape)
+
+    def _fused(self, x: torch.Tensor) -> torch.Tensor:
+        from svcnb.models.fused import snake_alias  # is compiled at the first call
+
+        up, down = self.upsample.filter.flatten(), self.downsample.lowpass.filter.flatten()
+        return snake_alias(x, self.act.alpha.exp(), self.act.beta.exp() + 1e-9, up, down)

@@ -7,7 +7,7 @@ import torch
 
 from svcnb.config import Config
 from svcnb.models.discriminators import Discriminator
-from svcnb.models.norms import fold_weight_norm
+from svcnb.models.ready import ready_to_sing
 from svcnb.models.sovits import Sovits
 
 from .conftest import close, fill, zero_noise
@@ -78,11 +78,11 @@ INFER = {  # name: (changes to the model section, arguments)
 }
 
 
-@pytest.mark.parametrize("folded", [False, True])
+@pytest.mark.parametrize("ready", [False, True])
 @pytest.mark.parametrize("name", INFER)
-def test_infer(arrays, tiny, name, folded):
+def test_infer(arrays, tiny, name, ready):
     g, (model, arguments) = arrays("infer"), INFER[name]
-    model = fold_weight_norm(tiny(**model)) if folded else tiny(**model)
+    model = ready_to_sing(tiny(**model)) if ready else tiny(**model)
     arguments = {"noise_scale": 0.35} | {k: g[v] if isinstance(v, str) else v for k, v in arguments.items()}
     if "mix" not in arguments:
         arguments["speaker"] = g["sid"][0]
