@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 IN_COLAB = "google.colab" in sys.modules
 FAST = os.environ.get("SVCNB_FAST", "") not in ("", "0")
 _thrown_away = tempfile.TemporaryDirectory(prefix="svcnb-") if FAST else None  # deleted when the kernel ends
+MOUNT = Path(_thrown_away.name, "drive") if FAST else Path("/content/drive")  # where Colab puts Google Drive
 
 
 def setup(folder: str | Path | None = None) -> Path:
@@ -33,6 +34,22 @@ def setup(folder: str | Path | None = None) -> Path:
     work.mkdir(parents=True, exist_ok=True)
     print(f"Ready: {'fast mode' if FAST else 'your work is kept in ' + str(work)}")
     return work
+
+
+def mount_drive() -> Path:
+    """Ask Colab for the person's Google Drive; the folder of its files."""
+    from google.colab import drive
+
+    drive.mount(str(MOUNT))
+    return MOUNT / "MyDrive"
+
+
+def upload() -> dict[str, bytes]:
+    """Let the person choose files in Colab's dialog: name and content of each; none when it was cancelled."""
+    from google.colab import files
+
+    with tempfile.TemporaryDirectory() as folder:  # Colab writes them somewhere too
+        return files.upload(target_dir=folder)
 
 
 def check(name: str, ok: bool, hint: str = "") -> None:

@@ -15,8 +15,8 @@ FLOORS = [  # a room imports from its own floor and from those below
     {"audio", "spectral", "slicer", "stream", "registry", "encoders", "f0", "lesson", "melody"},  # these know no model
     {"models"},  # torch, and nothing of ours
     {"checkpoint", "dataset", "prepare", "retrieval", "mixing", "evaluate", "probes"},
-    {"training", "options", "convert", "job", "diffuse", "enhance", "export"},
-    {"plots", "widgets", "notebook", "cli", "demo", "doctor", "__main__"},  # the roof
+    {"training", "options", "convert", "job", "diffuse", "enhance", "export", "drive"},
+    {"plots", "widgets", "notebook", "quickstart", "cli", "demo", "doctor", "__main__"},  # the roof
 ]
 
 

@@ -27,7 +27,7 @@ def find_recordings(raw: Path) -> tuple[list[str], Problems]:
     found: list[str] = []
     skipped = []
     for entry in sorted(raw.iterdir()):
-        if _hidden(entry.name):
+        if is_hidden(entry.name):
             continue
         if entry.is_dir():
             recordings, unnamed = _of_speaker(raw, entry)
@@ -47,7 +47,7 @@ def _of_speaker(raw: Path, folder: Path) -> tuple[list[str], Problems]:
     found, skipped = [], []
     for path in sorted(folder.rglob("*")):
         source = path.relative_to(raw).as_posix()
-        if not path.is_file() or not _is_sound(path) or any(map(_hidden, path.relative_to(raw).parts)):
+        if not path.is_file() or not _is_sound(path) or any(map(is_hidden, path.relative_to(raw).parts)):
             continue
         if _writable(source) and not re.search(r"[|\n\r]", folder.name):  # lists have a path a line, and | in columns
             found.append(source)
@@ -69,7 +69,8 @@ def _is_sound(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES
 
 
-def _hidden(name: str) -> bool:
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder is the system's rather than the person's."""
     return name.startswith(".") or name == "__MACOSX"
 
 

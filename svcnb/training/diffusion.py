@@ -103,7 +103,7 @@ def train_diffusion(
             "train/{}".format,
         )
         loader = _loader(data, batches, train, acc)
-        yield from loop.run(state, folder, loader, last, train.interval_val, advance, keep, report, acc)
+        yield from loop.run(state, loader, last, train.interval_val, advance, keep, report)
 
 
 def new_state(config: DiffusionConfig, mels: int, acc, made_from: dict | None = None) -> State:

@@ -74,19 +74,17 @@ def alone_in(folder: Path, acc: Accelerator) -> Iterator[None]:
 
 def run(
     state: State,
-    folder: Path,
     batches: Iterable,
     last: int,
     every: int,
     advance: Callable[..., Step],
     keep: Callable[[Step], Step],
     write: Callable[[Step], None],
-    acc: Accelerator,
 ) -> Iterator[Step]:
-    """A step per batch, up to step `last`. Leaving the loop, or interrupting it, saves the state.
+    """A step per batch, up to step `last`.
 
-    advance makes the step of a batch; keep, at every `every`-th and at the last, evaluates and saves it; write is told
-    of each.
+    advance makes the step of a batch; keep, at every `every`-th, at the last, and when the loop is left or interrupted,
+    evaluates it and saves model and state; write is told of each.
     """
     saved = state.step
     torch.set_flush_denormal(True)  # numbers near zero are slow on a CPU and of no use
@@ -99,8 +97,9 @@ def run(
             write(step)
             yield step
     except (KeyboardInterrupt, GeneratorExit):
-        if state.step > saved and acc.is_main_process:
-            state.save(folder / "state.pt")
+        if state.step > saved:
+            with finish_before_stopping():
+                keep(step)
             log.info("stopped and saved after step %d", state.step)
         raise
     finally:

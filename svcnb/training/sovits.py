@@ -75,7 +75,7 @@ def train_sovits(
 
         keep = lambda step: _evaluate_and_save(state, config, work, step, acc)
         loader = _loader(data, batches, acc)
-        yield from loop.run(state, folder, loader, last, train.eval_interval, advance, keep, report, acc)
+        yield from loop.run(state, loader, last, train.eval_interval, advance, keep, report)
 
 
 def new_state(config: Config, acc, made_from: dict | None = None) -> State:

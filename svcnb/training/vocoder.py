@@ -106,7 +106,7 @@ def train_vocoder(
             folder, train.log_interval, tensorboard and acc.is_main_process, config.sampling_rate, "loss/{}".format
         )
         loader = DataLoader(data, batch_sampler=batches, collate_fn=collate)
-        yield from loop.run(state, folder, loader, last, train.eval_interval, advance, keep, report, acc)
+        yield from loop.run(state, loader, last, train.eval_interval, advance, keep, report)
 
 
 def new_state(config: VocoderConfig, train: VocoderTraining, acc, made_from: dict | None = None) -> State:

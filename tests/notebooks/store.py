@@ -9,9 +9,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
-from tests.notebooks.frame import begin
-
-FOLDER = Path(__file__).parents[2] / "notebooks"
+from tests.notebooks.frame import NOTEBOOKS, begin
 
 
 def kept(output) -> bool:
@@ -44,7 +42,7 @@ def store(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    for path in sorted(FOLDER.glob("*.ipynb")):
+    for path in NOTEBOOKS:
         if path.stem in (sys.argv[1:] or [path.stem]):
             print(f"Running {path.stem}", flush=True)
             store(path)

@@ -4,14 +4,12 @@ import ast
 import itertools
 import json
 import re
-from pathlib import Path
 
 import nbformat
 import pytest
 
-from tests.notebooks.frame import SETUP, badge
+from tests.notebooks.frame import NOTEBOOKS, SETUP, badge
 
-NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 TAGS = {"setup", "parameters", "exercise", "raises-exception", "nbval-check-output", "nbval-ignore-output"}
 LARGEST = 60_000  # characters of a stored output
 

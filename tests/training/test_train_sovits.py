@@ -114,6 +114,7 @@ def test_an_interrupt_waits_for_the_step(work, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         run(work, 6)
     assert weights(work)["step"] == 3
+    assert (work / "logs/44k/G_3.safetensors").exists(), "there is a voice to hear"
 
 
 def test_killed_at_random_moments_it_ends_with_the_same_weights(unbroken, tmp_path):

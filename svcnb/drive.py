@@ -1,0 +1,124 @@
+"""A shelf for finished work: a folder on Google Drive, from which a session on a fresh machine goes on.
+
+Training reads and writes on the machine's own disk, which is fast and goes when the session goes. On the shelf lie only
+finished files: what was uploaded, the newest voice, the state of its training, converted songs. Each comes there whole
+or not at all, and `kept.json` says which are there and how large they are.
+
+Notebook: 03_train_sovits
+"""
+
+import errno
+import json
+import logging
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from svcnb.checkpoint import latest
+from svcnb.files import whole_file, write_whole
+
+if TYPE_CHECKING:
+    from svcnb.training import Step
+
+log = logging.getLogger(__name__)
+LOGS = "logs/44k"
+RECORD = "kept.json"
+
+
+def finished(work: str | Path) -> list[str]:
+    """What of a work folder is worth keeping, relative to it: uploads, the newest voice, its state, songs."""
+    work = Path(work)
+    found = [*sorted(work.glob("uploads/*/*")), *sorted(work.glob("songs/*"))]
+    voice = latest(work / LOGS)
+    found += [voice] if voice else []
+    found += [work / LOGS / "state.pt", work / LOGS / "config.json"]
+    return [path.relative_to(work).as_posix() for path in found if path.is_file() and path.suffix != ".part"]
+
+
+def keep(work: str | Path, shelf: str | Path) -> list[str]:
+    """Copy to the shelf what is finished and not there yet, and take away voices that have a newer one.
+
+    Returns what was copied. Raises OSError with a sentence on what to do.
+    """
+    work, shelf = Path(work), Path(shelf)
+    kept, copied, wanted = _record(shelf), [], finished(work)
+    for name in wanted:
+        stamp = _stamp(work / name)
+        if kept.get(name) != stamp:
+            _copy(work / name, shelf / name)
+            kept[name] = stamp
+            copied.append(name)
+            write_whole(shelf / RECORD, json.dumps(kept, indent=1))
+    for name in [name for name in kept if name.startswith(f"{LOGS}/") and name not in wanted]:
+        del kept[name]
+        write_whole(shelf / RECORD, json.dumps(kept, indent=1))
+        (shelf / name).unlink(missing_ok=True)
+    return copied
+
+
+def restore(shelf: str | Path, work: str | Path) -> list[str]:
+    """Copy from the shelf what the work folder lacks; what was copied.
+
+    A file that is not as large as the record says is left out, with a warning. Raises OSError.
+    """
+    shelf, work, copied = Path(shelf), Path(work), []
+    for name, (size, changed) in _record(shelf).items():
+        if (work / name).exists():
+            continue
+        if not (shelf / name).is_file() or (shelf / name).stat().st_size != size:
+            log.warning("%s is not whole and is left out.", shelf / name)
+            continue
+        _copy(shelf / name, work / name)
+        os.utime(work / name, ns=(changed, changed))  # so that it counts as kept
+        copied.append(name)
+    return copied
+
+
+def keeping(steps: "Iterable[Step]", work: str | Path, shelf: str | Path | None) -> "Iterator[Step]":
+    """The steps of a training; whatever it saves goes to the shelf too (None: nowhere).
+
+    A shelf that fails for a moment does not stop the training: it is tried again at the next saving, and at the end,
+    where it raises OSError.
+    """
+    try:
+        for step in steps:
+            if step.saved and shelf:
+                try:
+                    keep(work, shelf)
+                except OSError as error:
+                    log.warning("Not kept for now: %s", error)
+            yield step
+    finally:
+        steps.close()  # saves what was made since the last saving
+        if shelf:
+            keep(work, shelf)
+
+
+def _copy(source: Path, target: Path) -> None:
+    with whole_file(target) as part:
+        shutil.copyfile(source, part)
+        if part.stat().st_size != source.stat().st_size:
+            raise OSError(errno.EIO, "the copy is not as long as the file; look whether there is room, and run again")
+
+
+def _record(shelf: Path) -> dict[str, list[int]]:
+    """Size and time of change by name of what is on the shelf; an unreadable record counts as none."""
+    try:
+        kept = json.loads((shelf / RECORD).read_text(encoding="utf-8"))
+        return {name: [int(size), int(changed)] for name, (size, changed) in kept.items() if _inside(name)}
+    except FileNotFoundError:
+        return {}
+    except (ValueError, TypeError, AttributeError):
+        log.warning("%s can not be read; everything is copied anew.", shelf / RECORD)
+        return {}
+
+
+def _inside(name: str) -> bool:
+    """Whether a name stays within its folder, on any system."""
+    return not PurePosixPath(name).is_absolute() and not {"..", "\\", ":"} & {*PurePosixPath(name).parts, *name}
+
+
+def _stamp(path: Path) -> list[int]:
+    return [path.stat().st_size, path.stat().st_mtime_ns]

@@ -1,0 +1,151 @@
+"""The shelf holds whole files and the newest voice, and a fresh machine goes on from it."""
+
+import json
+import os
+import shutil
+from types import SimpleNamespace
+
+import pytest
+
+from svcnb import drive
+
+
+@pytest.fixture
+def work(tmp_path):
+    folder = tmp_path / "work"
+    for name, text in {
+        "uploads/recordings/anna.zip": "recordings",
+        "songs/row.flac": "a song",
+        "songs/half.flac.part": "half a song",
+        "logs/44k/G_100.safetensors": "voice after 100",
+        "logs/44k/G_200.safetensors": "voice after 200",
+        "logs/44k/D_200.safetensors": "critic",
+        "logs/44k/state.pt": "state after 200",
+        "logs/44k/config.json": "{}",
+        "dataset/44k/anna/a.wav": "a clip, which can be made again",
+    }.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+@pytest.fixture
+def shelf(tmp_path):
+    return tmp_path / "drive/MyDrive/anna"
+
+
+def names(folder):
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+KEPT = {
+    "uploads/recordings/anna.zip", "songs/row.flac", "logs/44k/G_200.safetensors", "logs/44k/state.pt",
+    "logs/44k/config.json",
+}  # fmt: skip
+
+
+def test_only_finished_files_are_kept(work, shelf):
+    assert set(drive.keep(work, shelf)) == KEPT
+    assert names(shelf) == KEPT | {"kept.json"}
+    assert drive.keep(work, shelf) == [], "nothing is copied twice"
+
+
+def test_a_newer_voice_takes_the_place_of_the_older(work, shelf):
+    drive.keep(work, shelf)
+    (work / "logs/44k/G_300.safetensors").write_text("voice after 300")
+    (work / "logs/44k/state.pt").write_text("state after 300")  # as large as before
+    assert set(drive.keep(work, shelf)) == {"logs/44k/G_300.safetensors", "logs/44k/state.pt"}
+    assert names(shelf) == KEPT - {"logs/44k/G_200.safetensors"} | {"logs/44k/G_300.safetensors", "kept.json"}
+    assert (shelf / "logs/44k/state.pt").read_text() == "state after 300"
+
+
+def test_a_fresh_machine_goes_on(work, shelf):
+    drive.keep(work, shelf)
+    shutil.rmtree(work)
+    assert set(drive.restore(shelf, work)) == KEPT == names(work)
+    assert (work / "logs/44k/state.pt").read_text() == "state after 200"
+    assert drive.restore(shelf, work) == [] == drive.keep(work, shelf), "what came from there is kept already"
+
+
+def test_what_is_here_is_not_overwritten(work, shelf):
+    drive.keep(work, shelf)
+    (work / "logs/44k/state.pt").write_text("state after 350")
+    assert drive.restore(shelf, work) == []
+    assert (work / "logs/44k/state.pt").read_text() == "state after 350"
+
+
+def test_half_a_file_is_left_out(work, shelf, caplog):
+    drive.keep(work, shelf)
+    shutil.rmtree(work)
+    (shelf / "logs/44k/state.pt").write_text("state af")
+    assert set(drive.restore(shelf, work)) == KEPT - {"logs/44k/state.pt"}
+    assert "state.pt is not whole" in caplog.text
+
+
+def test_a_copy_that_fails_leaves_the_one_before(work, shelf, monkeypatch):
+    drive.keep(work, shelf)
+    (work / "logs/44k/state.pt").write_text("state after 300, longer")
+    monkeypatch.setattr(drive.shutil, "copyfile", lambda source, target: target.write_text("sta"))
+    with pytest.raises(OSError, match=r"state\.pt could not be written: the copy is not as long"):
+        drive.keep(work, shelf)
+    monkeypatch.undo()
+    assert (shelf / "logs/44k/state.pt").read_text() == "state after 200"
+    assert drive.keep(work, shelf) == ["logs/44k/state.pt"]
+
+
+@pytest.mark.parametrize("record", ["", "[]", '{"a": 1}', "[1, 2]"])
+def test_a_damaged_record_counts_as_none(work, shelf, record, caplog):
+    shelf.mkdir(parents=True)
+    (shelf / "kept.json").write_text(record)
+    assert drive.restore(shelf, work) == [] and "can not be read" in caplog.text
+    assert set(drive.keep(work, shelf)) == KEPT
+
+
+@pytest.mark.parametrize("name", ["../away", "/away", "a/../../away", "C:away", "..\\away"])
+def test_nothing_is_restored_outside(tmp_path, shelf, name):
+    shelf.mkdir(parents=True)
+    (shelf.parent / "away").write_text("x")
+    (shelf / "kept.json").write_text(json.dumps({name: [1, 0]}))
+    assert drive.restore(shelf, tmp_path / "in/work") == []
+    assert not (tmp_path / "in").exists()
+
+
+def step(number, work, saves):
+    if saves:
+        (work / f"logs/44k/G_{number}.safetensors").write_text(f"voice after {number}")
+    return SimpleNamespace(step=number, saved=work / f"logs/44k/G_{number}.safetensors" if saves else None)
+
+
+def training(work, closed):
+    try:
+        for number in range(201, 210):
+            yield step(number, work, number % 3 == 0)
+    finally:
+        closed.append(step(299, work, True))
+
+
+def test_what_a_training_saves_goes_to_the_shelf(work, shelf):
+    closed = []
+    steps = drive.keeping(training(work, closed), work, shelf)
+    for one in steps:
+        assert (shelf / f"logs/44k/G_{one.step}.safetensors").exists() == bool(one.saved)
+        if one.step == 205:
+            break
+    steps.close()
+    assert closed and (shelf / "logs/44k/G_299.safetensors").exists(), "also what it saves when it is stopped"
+    assert [one.step for one in drive.keeping(training(work, []), work, None)] == list(range(201, 210))
+
+
+def test_a_shelf_that_fails_for_a_moment_stops_no_training(work, shelf, monkeypatch, caplog):
+    fails = [True, False]
+    keep = drive.keep
+
+    def moody(*where):
+        if fails and fails.pop(0):
+            raise OSError("Drive is away")
+        return keep(*where)
+
+    monkeypatch.setattr(drive, "keep", moody)
+    assert len(list(drive.keeping(training(work, []), work, shelf))) == 9
+    assert "Not kept for now: Drive is away" in caplog.text
+    assert os.path.exists(shelf / "logs/44k/G_299.safetensors")
