@@ -37,8 +37,8 @@ def settings(work: Path) -> DiffusionConfig:
         model=dict(n_layers=10, n_chans=160, n_hidden=128),
         vocoder=dict(ckpt="vocoder.safetensors"),
         infer=dict(method=SAMPLER, speedup=SPEEDUP),
-        train=dict(batch_size=8, lr=1e-3, decay_step=1500, gamma=0.7, interval_val=500, interval_force_save=10**9,
-                   ema_decay=0.998),
+        train=dict(batch_size=8, lr=6e-4, decay_step=1500, gamma=0.7, interval_val=500, interval_force_save=10**9,
+                   ema_decay=0.998, clear_start=True, warmup_steps=100),
     )  # fmt: skip
 
 

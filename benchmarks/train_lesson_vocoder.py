@@ -3,8 +3,9 @@
     python -m benchmarks.train_lesson_vocoder WORK --minutes 45
 
 It starts from the decoder of the lesson voice, which has learnt to sing from a latent; only its first layer is new. It
-can be stopped and run again. --ship writes the vocoder into the package, --report scores the shipped one: held-out
-songs, by the lesson singers, the newcomer and two new voices, from their mels and back.
+can be stopped and run again; --base goes on from a trained vocoder. --ship writes the vocoder into the package,
+--report scores the shipped one: held-out songs, by the lesson singers, the newcomer and two new voices, from their mels
+and back.
 
 Notebook: 04_train_diffusion
 """
@@ -46,7 +47,7 @@ TRAIN = VocoderTraining(
 STRANGERS = 30
 
 
-def main(work: Path, minutes: float = 45, ship: bool = False, report: bool = False) -> None:
+def main(work: Path, minutes: float = 45, base: Path | None = None, ship: bool = False, report: bool = False) -> None:
     """Train for some minutes; or, with --report, only score the shipped vocoder."""
     if report:
         return print(table(lesson.vocoder_path()))
@@ -54,7 +55,7 @@ def main(work: Path, minutes: float = 45, ship: bool = False, report: bool = Fal
         sing(work / "raw")
         print(prepare(work / "raw", work, encoder="lesson", f0="fcpe", loudness="none", preset="lesson"), flush=True)
     began = time.monotonic()
-    for step in train_vocoder(work, start(work), CONFIG, TRAIN, device="cpu"):
+    for step in train_vocoder(work, base or start(work), CONFIG, TRAIN, device="cpu"):
         if step.saved:
             losses = " ".join(f"{name} {value:.2f}" for name, value in step.losses.items())
             print(f"step {step.step} {time.monotonic() - began:.0f} s  {losses}  val {step.scores}", flush=True)

@@ -279,6 +279,8 @@ class DiffusionTrainConfig(Section):
     weight_decay: float = 0
     save_opt: bool = False
     ema_decay: float = 0.0  # ours: averaged weights in the saved models; 0 keeps none
+    clear_start: bool = False  # ours: start by saying that all is noise, for small models and short trainings
+    warmup_steps: int = 0  # ours: the rate rises from 0 in the first steps
 
 
 class DiffusionConfig(Tree):
@@ -311,7 +313,7 @@ class DiffusionConfig(Tree):
         config = cls(data=data.model_copy(update={"unit_interpolate_mode": "nearest"}))
         config.spk = {speaker: i for i, speaker in enumerate(speakers or [])}
         config.model.n_spk = max(1, len(config.spk))
-        ours = {"train": {"ema_decay"}}  # not in the template
+        ours = {"train": {"ema_decay", "clear_start", "warmup_steps"}}  # not in the template
         return cls.parse(config.model_dump(mode="json", exclude=ours), "preset diffusion")
 
     def speaker_id(self, speaker: str | int) -> int:

@@ -25,6 +25,7 @@ from svcnb.dataset import Batches
 from svcnb.diffuse import find_vocoder
 from svcnb.models.diffusion import Unit2Mel
 from svcnb.models.vocoder import Vocoder
+from svcnb.models.wavenet import clear_start
 from svcnb.training import loop
 from svcnb.training.board import reporter
 from svcnb.training.diffusion_data import MelDataset, MelItem, stack
@@ -109,7 +110,10 @@ def train_diffusion(
 def new_state(config: DiffusionConfig, mels: int, acc, made_from: dict | None = None) -> State:
     """A fresh network and its optimiser, wrapped for the device and for several processes."""
     with loop.own_random_numbers(SEED, -1, 0):  # the same in every process
-        model = acc.prepare(Loss(Unit2Mel(config, mels)))
+        network = Unit2Mel(config, mels)
+        if config.train.clear_start:
+            clear_start(network.decoder.denoise_fn)
+        model = acc.prepare(Loss(network))
     optimizer = torch.optim.AdamW(model.parameters(), config.train.lr, weight_decay=config.train.weight_decay)
     state = State({"diffusion": model}, {"diffusion": optimizer}, made_from=made_from or {})
     state.scaler, state.decay = acc.scaler, config.train.ema_decay
@@ -128,7 +132,8 @@ def _refuse_sampler(model: Unit2Mel, config: DiffusionConfig) -> None:
 
 def learning_rate(train: DiffusionTrainConfig, step: int) -> float:
     """Rate of a step, counted from 1: times `gamma` after every `decay_step` steps, a step late as in the original."""
-    return train.lr * train.gamma ** max((step - 2) // train.decay_step, 0)
+    rise = min(1, step / train.warmup_steps) if train.warmup_steps else 1
+    return rise * train.lr * train.gamma ** max((step - 2) // train.decay_step, 0)
 
 
 def train_step(state: State, batch: MelItem, acc) -> tuple[dict, dict, str | None]:

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from svcnb import audio, checkpoint
-from svcnb.config import ConfigError, DiffusionConfig
+from svcnb.config import ConfigError, DiffusionConfig, DiffusionTrainConfig
 from svcnb.dataset import DatasetError, features_path, read_clip
 from svcnb.diffuse import find_vocoder
 from svcnb.files import BusyError
@@ -165,6 +165,19 @@ def test_it_goes_on_from_a_model_of_the_original(unbroken, voice, tmp_path):
     went_on = state(work)
     run(work, 6, voice, config, resume=False)
     assert_same(went_on, state(work))
+
+
+def test_the_learning_rate_rises_in_the_first_steps_if_asked():
+    train = DiffusionTrainConfig(lr=1.0, warmup_steps=4, decay_step=10, gamma=0.5)
+    assert [learning_rate(train, step) for step in (1, 2, 4, 5, 12)] == [0.25, 0.5, 1, 1, 0.5]
+
+
+def test_a_clear_start_knows_noise_at_once(unbroken, voice, tmp_path):
+    work, first = fresh_copy(unbroken[0], tmp_path), {}
+    for clear in (False, True):
+        config = settings(clear_start=clear).copy_with(model={"n_chans": 48})
+        first[clear] = run(work, 1, voice, config, resume=False)[0].losses["noise"]
+    assert first[True] < 0.7 * first[False]
 
 
 def test_the_learning_rate_is_the_original_s(golden):
