@@ -267,6 +267,7 @@ def convert(
     speedup: Annotated[int | None, about("speedup")] = Options.speedup,
     only_diffusion: Annotated[bool, about("only_diffusion")] = Options.only_diffusion,
     second_encoding: Annotated[bool, about("second_encoding")] = Options.second_encoding,
+    half_diffusion: Annotated[bool, about("half_diffusion")] = Options.half_diffusion,
     enhancer: Annotated[Path | None, option("Vocoder that sings once more, without a diffusion model.")] = None,
     enhancer_key: Annotated[float, about("enhancer_key")] = Options.enhancer_key,
     retrieval: Annotated[Path | None, option("Clusters or index, for less of the source singer.")] = None,

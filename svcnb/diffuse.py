@@ -116,9 +116,9 @@ class SecondVoice:
         column = lambda x: x[..., None]
         told = heard.units.mT, column(heard.f0), column(heard.volume)
         start = None if sound is None else self.vocoder.mel(sound, self.config.data.sampling_rate)
-        mel = self.model(
-            *told, **self._who(heard), source_mel=start, **self.steps(options, sound is not None), generator=generator
-        )
+        how = self.steps(options, sound is not None)
+        with torch.autocast(heard.units.device.type, torch.bfloat16, enabled=options.half_diffusion):
+            mel = self.model(*told, **self._who(heard), source_mel=start, **how, generator=generator).float()
         return self.vocoder(mel, column(heard.f0), generator)[:, 0]
 
     def _who(self, heard: Heard) -> dict[str, torch.Tensor]:

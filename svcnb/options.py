@@ -113,6 +113,10 @@ class Options:
     second_encoding: bool = _option(
         False, "diffusion", "It hears the words from the voice, not from the song.", needs="diffusion"
     )
+    half_diffusion: bool = _option(
+        False, "diffusion", "It computes in bfloat16: twice as fast where the processor can; nobody hears it.",
+        needs="diffusion",
+    )  # fmt: skip
     enhancer_key: float = _option(
         0, "enhancer", "Semitones by which the enhancer sings lower than it gives; for high voices.",
         -24, 24, 1, unit="semitones", limits=(-24, 24), needs="enhancer",

@@ -254,6 +254,8 @@ def test_files_sing(load, model):
     ]
     assert all(len(wav) == 16000 and np.isfinite(wav).all() and wav.any() for wav in wavs)
     assert all(not np.array_equal(a, b) for i, a in enumerate(wavs) for b in wavs[:i])
+    half = sing(lone, half_diffusion=True)
+    assert not np.array_equal(half, wavs[7]) and np.abs(half - wavs[7]).max() < 0.05 * np.abs(wavs[7]).max()
     assert np.array_equal(sing(both, only_diffusion=True), wavs[7]) and np.array_equal(sing(lone), wavs[7])
 
 

@@ -78,5 +78,6 @@ class GaussianDiffusion(MelRange):
         if mel is not None:
             last = torch.full((len(condition),), k_step - 1, device=condition.device)
             x = self.add_noise(self.norm(mel), last, x)
-        denoise = lambda x, step: self.denoise_fn(x, step, condition)
+        told = self.denoise_fn.told(condition)
+        denoise = lambda x, step: self.denoise_fn(x, step, told)
         return self.denorm(samplers.sample(sampler, denoise, x, self.betas[:k_step], speedup, generator))

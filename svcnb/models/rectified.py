@@ -54,8 +54,8 @@ class RectifiedFlow(MelRange):
         if mel is not None:
             x = torch.lerp(self.norm(mel), x, start)
         step = lambda time: torch.full((len(x),), time * self.timesteps, device=x.device)
-        count = self.calls(k_step, sampler, speedup) // CALLS[sampler]
-        return self.denorm(walk(sampler, lambda x, time: self.denoise_fn(x, step(time), condition), x, start, count))
+        told, count = self.denoise_fn.told(condition), self.calls(k_step, sampler, speedup) // CALLS[sampler]
+        return self.denorm(walk(sampler, lambda x, time: self.denoise_fn(x, step(time), told), x, start, count))
 
 
 def walk(name: str, velocity: Velocity, x: torch.Tensor, start: float, count: int) -> torch.Tensor:

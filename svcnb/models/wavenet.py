@@ -30,10 +30,10 @@ class ResidualLayer(nn.Module):
         self.conditioner_projection = nn.Conv1d(hidden, 2 * channels, 1)
         self.output_projection = nn.Conv1d(channels, 2 * channels, 1)
 
-    def forward(self, x, condition, step) -> tuple[torch.Tensor, torch.Tensor]:
-        """x (B, C, T), condition (B, H, T), step (B, C) to the next x and the part for the output, each (B, C, T)."""
+    def forward(self, x, told, step) -> tuple[torch.Tensor, torch.Tensor]:
+        """x (B, C, T), what it is told (B, 2C, T), step (B, C) to the next x and the part for the output (B, C, T)."""
         y = self.dilated_conv(x + self.diffusion_projection(step).unsqueeze(-1))
-        gate, signal = (y + self.conditioner_projection(condition)).chunk(2, dim=1)
+        gate, signal = (y + told).chunk(2, dim=1)
         residual, skip = self.output_projection(torch.sigmoid(gate) * torch.tanh(signal)).chunk(2, dim=1)
         return (x + residual) / math.sqrt(2), skip
 
@@ -52,13 +52,22 @@ class WaveNet(nn.Module):
         nn.init.kaiming_normal_(self.skip_projection.weight)
         nn.init.zeros_(self.output_projection.weight)
 
-    def forward(self, x: torch.Tensor, step: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
+    def told(self, condition: torch.Tensor) -> list[torch.Tensor]:
+        """What each layer takes from a condition (B, H, T): the same for every call, so that a song needs it once."""
+        return [layer.conditioner_projection(condition) for layer in self.residual_layers]
+
+    def forward(self, x: torch.Tensor, step: torch.Tensor, condition: torch.Tensor | list) -> torch.Tensor:
+        """condition (B, H, T), or what `told` made of it."""
+        if isinstance(condition, torch.Tensor):  # one after the other, for a training keeps none of them
+            told = (layer.conditioner_projection(condition) for layer in self.residual_layers)
+        else:
+            told = condition
         embedded = step_embedding(step, self.input_projection.out_channels)
         step = self.mlp(embedded.to(self.mlp[0].weight.dtype))
         x = self.input_projection(x).relu()
         found = 0
-        for layer in self.residual_layers:
-            x, skip = layer(x, condition, step)
+        for layer, part in zip(self.residual_layers, told, strict=True):
+            x, skip = layer(x, part, step)
             found = found + skip
         return self.output_projection(self.skip_projection(found / math.sqrt(len(self.residual_layers))).relu())
 

@@ -73,7 +73,10 @@ def test_denoiser(data, tiny):
     for kind in ("int", "float"):
         said = denoiser(g["denoise.spec"].squeeze(1), g[f"denoise.{kind}.t"], g["denoise.cond"])
         close(said.unsqueeze(1), g[f"denoise.{kind}.out"])
-    x, skip = denoiser.residual_layers[0](g["layer0.in"], g["denoise.cond"], g["layer0.step"])
+        again = denoiser(g["denoise.spec"].squeeze(1), g[f"denoise.{kind}.t"], denoiser.told(g["denoise.cond"]))
+        assert torch.equal(again, said)
+    told = denoiser.told(g["denoise.cond"])
+    x, skip = denoiser.residual_layers[0](g["layer0.in"], told[0], g["layer0.step"])
     close(x, g["layer0.out"]), close(skip, g["layer0.skip"])
 
 

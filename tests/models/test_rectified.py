@@ -23,6 +23,9 @@ class Straight(torch.nn.Module):
         super().__init__()
         self.timesteps, self.asked = timesteps, []
 
+    def told(self, condition):
+        return condition
+
     def forward(self, x, step, condition):
         self.asked.append(step[0].item())
         return (x - (MEL + 12) / 7 + 1) / (step / self.timesteps).view(-1, 1, 1).clamp(min=1e-6)
