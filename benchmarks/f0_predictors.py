@@ -5,7 +5,8 @@
 Twenty seconds of lesson singers, clean, and with noise, reverb and accompaniment added. Per predictor and condition:
 `cents` median error where it and the truth are voiced; `gross` share of those frames over 50 cents off; `octave` share
 over 600; `V/UV` share of all frames whose voicing is wrong; `right` share of the voiced frames that it calls voiced and
-hits within 50 cents; `s/min` CPU seconds of one thread per minute of audio. `--real` adds recordings without truth:
+hits within 50 cents; `alike` gross errors over the frames that all predictors call voiced, so that none gains by
+leaving out hard ones; `s/min` CPU seconds of one thread per minute of audio. `--real` adds recordings without truth:
 distance from the median of the others. Writes out/f0_predictors.json.
 """
 
@@ -82,19 +83,26 @@ def join(parts: list[f0.F0]) -> f0.F0:
     return f0.F0(np.concatenate([part.hz for part in parts]), np.concatenate([part.voiced for part in parts]))
 
 
-def measure(name: str, clips: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, dict[str, float]]:
-    """Figures per condition, with the predictor's speed over all of them."""
+def measure(name: str, clips: list[tuple[np.ndarray, np.ndarray]]) -> tuple[dict[str, dict], dict[str, f0.F0]]:
+    """Figures per condition, with the predictor's speed over all of them; and what it heard."""
     predictor = f0.get(name, RATE, HOP, device="cpu")
     predictor(clips[0][0][:RATE])  # compiles and loads what is loaded on first use
-    truth, results = np.concatenate([truth for _, truth in clips]), {}
+    truth, results, heard = np.concatenate([truth for _, truth in clips]), {}, {}
     for condition, spoil in CONDITIONS.items():
         rng = np.random.default_rng(1)
         wavs = [spoil(wav, rng).astype(np.float32) for wav, _ in clips]
         start = time.process_time()
-        found = join([predictor(wav) for wav in wavs])
+        found = heard[condition] = join([predictor(wav) for wav in wavs])
         seconds = time.process_time() - start
         results[condition] = score(found, truth) | {"seconds": seconds / sum(map(len, wavs)) * RATE * 60}
-    return results
+    return results, heard
+
+
+def alike(heard: dict[str, dict[str, f0.F0]], truth: np.ndarray, condition: str) -> dict[str, float]:
+    """Share of gross errors of each predictor over the frames that all of them call voiced."""
+    voiced = np.all([curves[condition].voiced for curves in heard.values()], 0)
+    same = lambda curve: f0.F0(np.where(voiced, curve.hz, 0), voiced)
+    return {name: errors(same(curves[condition]), truth).gross for name, curves in heard.items()}
 
 
 def real(names: list[str], folder: Path) -> dict[str, dict[str, float]]:
@@ -112,10 +120,11 @@ def real(names: list[str], folder: Path) -> dict[str, dict[str, float]]:
 
 
 def show(title: str, rows: dict[str, dict[str, float]]) -> None:
-    print(f"\n{title}\n{'':10}{'cents':>8}{'gross %':>9}{'octave %':>10}{'V/UV %':>8}{'right %':>9}{'s/min':>8}")
+    columns = f"{'cents':>8}{'gross %':>9}{'octave %':>10}{'V/UV %':>8}{'right %':>9}{'alike %':>9}{'s/min':>8}"
+    print(f"\n{title}\n{'':10}{columns}")
     for name, row in rows.items():
         shares = f"{row['cents']:8.1f}{100 * row['gross']:9.2f}{100 * row['octave']:10.2f}{100 * row['vuv']:8.1f}"
-        shares += f"{100 * row['right']:9.2f}"
+        shares += f"{100 * row['right']:9.2f}{100 * row.get('alike', float('nan')):9.2f}"
         print(f"{name:10}{shares}{row.get('seconds', float('nan')):8.1f}")
 
 
@@ -125,16 +134,19 @@ def main() -> None:
     options.add_argument("--real", type=Path, help="folder with <singer>/*.flac")
     chosen = options.parse_args()
     torch.set_num_threads(1)
-    clips, results = phrases(), {}
+    clips, results, heard = phrases(), {}, {}
     for name in chosen.names or f0.names():
         try:
-            results[name] = measure(name, clips)
+            results[name], heard[name] = measure(name, clips)
         except f0.F0Error as error:
             print(f"{name} is left out: {error}")
+    truth = np.concatenate([truth for _, truth in clips])
     for condition in CONDITIONS:
+        for name, share in alike(heard, truth, condition).items():
+            results[name][condition]["alike"] = share
         show(condition, {name: rows[condition] for name, rows in results.items()})
     mean = lambda rows, key: float(np.mean([row[key] for row in rows.values()]))
-    keys = ("cents", "gross", "octave", "vuv", "right", "seconds")
+    keys = ("cents", "gross", "octave", "vuv", "right", "alike", "seconds")
     show("mean of the conditions", {name: {key: mean(rows, key) for key in keys} for name, rows in results.items()})
     report = {"lesson": results}
     if chosen.real:
