@@ -15,6 +15,7 @@ from svcnb.export.graph import Case, ExportError, Parity, export_graph, gather_u
 from svcnb.export.sovits import GivenSource
 from svcnb.models.diffusion import GaussianDiffusion, Unit2Mel
 from svcnb.models.norms import fold_weight_norm
+from svcnb.models.ready import usual_way
 from svcnb.models.rectified import RectifiedFlow
 from svcnb.models.samplers import transfer
 from svcnb.models.vocoder import Vocoder
@@ -153,7 +154,7 @@ class _Voice(nn.Module):
     def __init__(self, model: Vocoder):
         super().__init__()
         self.whole = [model]  # in a list, so that it is no part of the graph
-        self.model = fold_weight_norm(copy.deepcopy(model))
+        self.model = usual_way(fold_weight_norm(copy.deepcopy(model)))
         self.model.m_source = GivenSource(self.model.m_source)
 
     def forward(self, c, f0, phase, source_noise):

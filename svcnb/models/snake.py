@@ -36,23 +36,23 @@ class Snake(nn.Module):
         return torch.addcmul(x, torch.sin(x * alpha).square(), 1 / (beta + 1e-9))
 
 
-def _filtered(x: torch.Tensor, taps: torch.Tensor) -> torch.Tensor:
+def _filtered(x: torch.Tensor, taps: torch.Tensor, channels: int) -> torch.Tensor:
     """Every channel of (B, C, 1, T) by the same taps (6,): (B, C, 1, T - 5)."""
-    channels = x.shape[1]
     return F.conv2d(x, taps.expand(channels, 1, 1, -1), groups=channels)
 
 
 class Upsample2(nn.Module):
     """Twice the samples, as two halves: those at the places of x (B, C, 1, T), and those half a sample later."""
 
-    def __init__(self):
+    def __init__(self, channels: int):
         super().__init__()
+        self.channels = channels  # from here, not from x: an ONNX graph must know it
         self.register_buffer("filter", lowpass().view(1, 1, -1))
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         taps = 2 * self.filter.flatten().flip(0)  # half of them meet the zeros that upsampling would put in
         x = F.pad(x, (3, 3, 0, 0), mode="replicate")
-        return _filtered(x[..., :-1], taps[0::2]), _filtered(x[..., 1:], taps[1::2])
+        return _filtered(x[..., :-1], taps[0::2], self.channels), _filtered(x[..., 1:], taps[1::2], self.channels)
 
 
 class LowPass(nn.Module):
@@ -64,8 +64,9 @@ class LowPass(nn.Module):
 class Downsample2(nn.Module):
     """The way back: of the two halves, each (B, C, 1, T), one signal (B, C, 1, T)."""
 
-    def __init__(self):
+    def __init__(self, channels: int):
         super().__init__()
+        self.channels = channels
         self.lowpass = LowPass()
 
     def forward(self, on: torch.Tensor, between: torch.Tensor) -> torch.Tensor:
@@ -73,7 +74,7 @@ class Downsample2(nn.Module):
         first, last = on[..., :1], between[..., -1:]  # stand for what is before the first sample, and after the last
         on = torch.cat([first, first, on, last, last, last], -1)
         between = torch.cat([first, first, first, between, last, last], -1)
-        return _filtered(on, taps[1::2]) + _filtered(between, taps[0::2])
+        return _filtered(on, taps[1::2], self.channels) + _filtered(between, taps[0::2], self.channels)
 
 
 class SnakeAlias(nn.Module):
@@ -85,14 +86,15 @@ class SnakeAlias(nn.Module):
     def __init__(self, channels: int):
         super().__init__()
         self.act = Snake(channels)
-        self.upsample = Upsample2()
-        self.downsample = Downsample2()
+        self.upsample = Upsample2(channels)
+        self.downsample = Downsample2(channels)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if self.fused:
             return self._fused(x)
         on, between = self.upsample(x if x.dim() == 4 else x.unsqueeze(2))
-        return self.downsample(self.act(on), self.act(between)).view(x.shape)
+        y = self.downsample(self.act(on), self.act(between))
+        return y if x.dim() == 4 else y.squeeze(2)
 
     def _fused(self, x: torch.Tensor) -> torch.Tensor:
         from svcnb.models.fused import snake_alias  # is compiled at the first call
