@@ -118,6 +118,14 @@ def test_damaged_or_foreign_data_is_refused(golden_data, tmp_path):
     features_path(data.clips[0]).write_bytes(b"no features")
     with pytest.raises(DatasetError, match="missing or damaged: prepare the data again"):
         data[0, ""]
+    features = load_file(features_path(data.clips[1]))
+    for name in ("units", "f0", "volume"):
+        broken = {key: value.copy() for key, value in features.items()}
+        broken[name][3] = np.inf
+        save_file(broken, features_path(data.clips[1]))
+        with pytest.raises(DatasetError, match=f"holds values of {name} that are not numbers: delete it and prepare"):
+            data[1, ""]
+    save_file(features, features_path(data.clips[1]))
     data.config.model.ssl_dim = 5
     with pytest.raises(DatasetError, match="3 dimensions, but the config says 5"):
         data[1, ""]

@@ -14,10 +14,11 @@ from typing import Any
 import librosa
 import torch
 import torch.nn.functional as F
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from svcnb.encoders.base import HOP, RATE, Encoder, build
+from svcnb.encoders.base import HOP, RATE, Encoder, EncoderError, build
 from svcnb.lesson import encoder_path
 
 DIM, WIDTH, BANDS = 64, 160, 64
@@ -83,7 +84,11 @@ class Lesson(Encoder):
 def load(path: str | Path | None = None, device: str = "auto") -> Lesson:
     """Read the weights; None takes those of the package. Raises EncoderError."""
     path = path or encoder_path()
-    return Lesson(build(Network, load_file(path), path), device)
+    try:
+        weights = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise EncoderError(f"{path} is not a file of the lesson encoder ({error}).") from None
+    return Lesson(build(Network, weights, path), device)
 
 
 def log_mel(wav: Tensor) -> Tensor:
