@@ -122,14 +122,17 @@ def test_killed_at_random_moments_it_ends_with_the_same_weights(unbroken, tmp_pa
     work = fresh_copy(work, tmp_path)
     rng, killed = random.Random(), 0
     for _ in range(3):
+        made = 0
         process = subprocess.Popen(
             [sys.executable, "-c", TRAIN, str(work), "6"], stdout=subprocess.PIPE, text=True, cwd=ROOT
         )
-        for _ in itertools.islice(process.stdout, rng.randint(1, 2)):
-            pass
+        for line in itertools.islice(process.stdout, rng.randint(1, 2)):
+            made = int(line.split()[0])
         time.sleep(rng.uniform(0, 0.3))
         process.send_signal(signal.SIGKILL)
         killed += process.wait() == -signal.SIGKILL
+        if made >= 2:  # saved after every second step
+            assert stored_step(work) >= made - made % 2
     assert killed
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -140,6 +143,12 @@ def test_killed_at_random_moments_it_ends_with_the_same_weights(unbroken, tmp_pa
     for key, value in expected["models"]["generator"].items():
         torch.testing.assert_close(weights(work)["models"]["generator"][key], value, rtol=1e-4, atol=1e-5)
     assert weights(work)["step"] == 6
+
+
+def stored_step(work):
+    """Of the state, or of the one before where the kill came between two moves."""
+    path = work / "logs/44k/state.pt"
+    return read_torch(path if path.exists() else path.with_name("state.pt.previous"))["step"]
 
 
 def test_a_damaged_state_falls_back_to_the_one_before(unbroken, tmp_path, caplog):
@@ -181,6 +190,17 @@ def test_a_step_that_is_not_finite_is_left_out(work, monkeypatch, caplog):
     state = weights(work)
     assert state["skipped"] == 1
     assert all(value.isfinite().all() for value in state["models"]["generator"].values())
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_a_gradient_that_is_not_finite_changes_nothing(value):
+    model = torch.nn.Linear(3, 1)
+    optimizer = torch.optim.AdamW(model.parameters(), 1.0)
+    before = {key: tensor.clone() for key, tensor in model.state_dict().items()}
+    model(torch.ones(1, 3)).sum().backward()
+    model.weight.grad[0, 1] = value
+    assert not loop.update(model, optimizer, None, largest=1.0)[1]
+    assert all(torch.equal(before[key], tensor) for key, tensor in model.state_dict().items()) and not optimizer.state
 
 
 def test_base_models_give_the_start(unbroken, tmp_path):
