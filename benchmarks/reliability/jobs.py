@@ -38,7 +38,7 @@ def preparing(place: Path) -> None:
 def training(place: Path) -> None:
     config = Config.load(place / "work/configs/config.json")
     small = dict(eval_interval=EVERY, batch_size=2, crop_frames=32, segment_size=4096, disc_start=4, disc_width=0.0625)
-    follow(place, train_sovits(place / "work", config.copy_with(train=small, model=SMALL), max_steps=8, device="cpu"))
+    follow(place, train_sovits(place / "work", config.copy_with(train=small, model=SMALL), max_steps=6, device="cpu"))
 
 
 def training_diffusion(place: Path) -> None:
@@ -48,7 +48,7 @@ def training_diffusion(place: Path) -> None:
         train=dict(batch_size=2, interval_val=EVERY, interval_log=1),
     )  # fmt: skip
     voice = place.parent / "vocoder.safetensors"
-    follow(place, train_diffusion(place / "work", config.copy_with(**small), voice, max_steps=8, device="cpu"))
+    follow(place, train_diffusion(place / "work", config.copy_with(**small), voice, max_steps=6, device="cpu"))
 
 
 def converting(place: Path) -> None:
