@@ -194,13 +194,14 @@ def read_clip(path: Path, sampling_rate: int, hop: int, dim: int, mode: str) -> 
     """A clip and its features, the units of `dim` values stretched to its frames by `mode`. Raises DatasetError."""
     try:
         with safe_open(features_path(path), "pt") as file:
-            units, f0, uv, volume = (file.get_tensor(name).float() for name in ("units", "f0", "uv", "volume"))
+            features = {name: file.get_tensor(name).float() for name in ("units", "f0", "uv", "volume")}
     except (OSError, SafetensorError):
         raise DatasetError(f"The features of {path} are missing or damaged: prepare the data again.") from None
     if broken := [name for name, value in features.items() if not value.isfinite().all()]:
         raise DatasetError(
             f"{features_path(path)} holds values of {broken[0]} that are not numbers: delete it and prepare again."
         )
+    units, f0, uv, volume = features.values()
     wav, rate = load(path)
     if rate != sampling_rate:
         raise DatasetError(f"{path} has {rate} Hz, the config says {sampling_rate} Hz: prepare the data again.")

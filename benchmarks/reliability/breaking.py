@@ -78,6 +78,8 @@ def killed(job, folder: Path, kills: int, rng: random.Random) -> str:
     changed = different(place, folder / "unbroken")
     steps = f"at most {lost} step lost, " if job.__name__.startswith("training") else ""
     halves = f"HALF FILES: {', '.join(broken)}" if broken else "no half file"
+    if left := len(list(place.rglob("*.part"))):
+        halves += f" under a final name, {left} left as .part"
     return f"killed {done} times: {halves}, {steps}" + (f"ANOTHER RESULT: {changed}" if changed else "same result")
 
 

@@ -164,7 +164,7 @@ def _fingerprints(place: Path):
             yield name, [_digest(models[key]) for key in sorted(models)]
         elif path.suffix in (".safetensors", ".pt"):
             yield name, _digest(load_file(path) if path.suffix == ".safetensors" else checkpoint.read_weights(path))
-        elif path.is_file() and path.suffix not in (".previous", ".lock") and path.stem != "manifest":
+        elif path.is_file() and path.suffix not in (".previous", ".lock", ".part") and path.stem != "manifest":
             yield name, hashlib.sha256(path.read_bytes()).hexdigest()
 
 
