@@ -7,9 +7,12 @@ import contextlib
 import errno
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+LITTLE = 1 << 20  # bytes on a disk that is full
 
 
 class BusyError(ValueError):
@@ -41,6 +44,10 @@ def whole_file(path: str | Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         part.replace(path)
     except BaseException as error:
+        if (
+            isinstance(error, RuntimeError) and shutil.disk_usage(part.parent).free < LITTLE
+        ):  # what torch.save says then
+            error = OSError(errno.ENOSPC, "")
         _discard(part)
         if isinstance(error, OSError):
             raise OSError(error.errno, f"{path} could not be written: {_advice(error)}") from None

@@ -1,5 +1,8 @@
 """Files appear whole or not at all, and what goes wrong is said."""
 
+import shutil
+from types import SimpleNamespace
+
 import pytest
 
 from svcnb.files import BusyError, alone_in, remove_parts, whole_file, write_whole
@@ -47,6 +50,19 @@ def test_one_is_alone_in_a_folder(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(OSError, match="can not be worked in"), alone_in(tmp_path / "file", "song"):
         pass
+
+
+def test_a_full_disk_is_named_whatever_the_writer_says_of_it(tmp_path, monkeypatch):
+    def fail():
+        with whole_file(tmp_path / "a"):
+            raise RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 94208 vs 94096")
+
+    with pytest.raises(RuntimeError, match="enforce fail"):
+        fail()
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=5000))
+    with pytest.raises(OSError, match="a could not be written: the disk is full; free some space and run again"):
+        fail()
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_that_is_a_file(tmp_path):

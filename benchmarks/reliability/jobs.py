@@ -7,8 +7,10 @@ Notebook: 03_train_sovits
 """
 
 import contextlib
+import encodings.idna  # noqa: F401 - who may write nothing may not be able to read it later
 import hashlib
 import http.server
+import os
 import threading
 import time
 from pathlib import Path
@@ -18,10 +20,9 @@ import soundfile
 import torch
 from safetensors.torch import load_file
 
-from svcnb import checkpoint, lesson
+from svcnb import checkpoint, lesson, registry
 from svcnb.config import Config, DiffusionConfig, VocoderConfig
 from svcnb.convert import Converter
-from svcnb.download import download
 from svcnb.models.sovits import Sovits
 from svcnb.prepare import prepare
 from svcnb.training import train_diffusion, train_sovits
@@ -66,7 +67,9 @@ def downloading(place: Path) -> None:
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Slow)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{server.server_port}/large"
-    download([address], place / "large.bin", hashlib.sha256(content).hexdigest(), len(content))
+    checksum, os.environ["SVCNB_HOME"] = hashlib.sha256(content).hexdigest(), str(place)
+    registry.TABLE["large"] = registry.Entry("large.bin", "this", "none", (address,), checksum, len(content))
+    registry.fetch("large")
     server.shutdown()
 
 
