@@ -25,6 +25,7 @@ from svcnb.options import Options
 from svcnb.slicer import Chunk
 
 if TYPE_CHECKING:
+    from svcnb.leak import Reading
     from svcnb.mixing import Timeline
     from svcnb.prepare import DataReport
     from svcnb.training import Step
@@ -225,6 +226,20 @@ def knobs(options: Mapping[str, tuple[object, Mapping]], title: str = "") -> Fig
     axes.set(yticks=range(len(options)), yticklabels=list(options), xticks=[], xlim=(-0.03, 1.6))
     axes.set_ylim(len(options) - 0.5, -0.5)
     axes.spines[:].set_visible(False)
+    return figure
+
+
+def leak(readings: Mapping[str, Sequence[Reading]], title: str = "") -> Figure:
+    """Against the ratio of each retrieval: how alike its conversions are to target and source, and the words kept."""
+    figure, (left, right) = _figure(1, 3.2, title, columns=2)
+    for number, (name, row) in enumerate(readings.items()):
+        ratios, style = [r.ratio for r in row], dict(color=COLOURS[number % len(COLOURS)], marker="os^D"[number % 4])
+        left.plot(ratios, [r.target for r in row], ls=DASHES[0], label=f"{name}, to the target", **style)
+        left.plot(ratios, [r.source for r in row], ls=DASHES[1], label=f"{name}, to the source", mfc=GROUND, **style)
+        right.plot(ratios, [100 * r.words for r in row], ls=DASHES[0], **style)
+    left.set(xlabel="ratio", ylabel="similarity", title="who is heard")
+    right.set(xlabel="ratio", ylabel="sounds understood in %", title="what is understood", ylim=(0, 100))
+    figure.legend(loc="outside lower center", ncols=4, frameon=False)
     return figure
 
 

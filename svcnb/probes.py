@@ -6,7 +6,7 @@ word and hide the singer.
 Notebook: 02_features
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,11 +65,16 @@ def log_mel(wav: np.ndarray, sample_rate: int, hop: int, bands: int = 64) -> np.
 
 def accuracy(taught: np.ndarray, answers: np.ndarray, asked: np.ndarray, truth: np.ndarray) -> float:
     """Share of right answers of a linear classifier taught on units (N, D), asked about others (M, D)."""
+    return float((reader(taught, answers)(asked) == truth).mean())
+
+
+def reader(taught: np.ndarray, answers: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """A linear classifier taught on units (N, D) and their answers (N,), as a function of other units (M, D)."""
     from sklearn.linear_model import LogisticRegression
 
     mean, std = _scale(taught)
-    reader = LogisticRegression(C=0.1, tol=1e-2, max_iter=300).fit((taught - mean) / std, answers)
-    return float((reader.predict((asked - mean) / std) == truth).mean())
+    model = LogisticRegression(C=0.1, tol=1e-2, max_iter=300).fit((taught - mean) / std, answers)
+    return lambda asked: model.predict((asked - mean) / std)
 
 
 def explained(taught: np.ndarray, values: np.ndarray, asked: np.ndarray, truth: np.ndarray) -> float:

@@ -157,3 +157,14 @@ def test_nothing_is_too_little_to_draw():
 def test_neither_torch_nor_a_window_system_is_touched():
     code = "import sys, svcnb.plots; sys.exit(any(name in sys.modules for name in ('torch', 'matplotlib.pyplot')))"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+@pytest.mark.filterwarnings("error")
+def test_leak_readings_by_ratio():
+    reading = lambda ratio, words: SimpleNamespace(ratio=ratio, target=0.5 + ratio / 4, source=0.4, words=words)
+    rows = {"clusters": [reading(0, 0.8), reading(1, 0.4)], "index": [reading(0, 0.8), reading(1, 0.7)]}
+    figure = plots.leak(rows, "title")
+    left, right = figure.axes
+    assert [line.get_ydata().tolist() for line in left.lines] == [[0.5, 0.75], [0.4, 0.4]] * 2
+    assert [line.get_ydata().tolist() for line in right.lines] == [[80, 40], [80, 70]]
+    assert drawn(figure)
