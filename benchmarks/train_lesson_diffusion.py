@@ -57,7 +57,9 @@ def main(work: Path, minutes: float = 30, ship: bool = False, report: str | None
             if time.monotonic() - began > 60 * minutes:
                 break
     if ship:
-        save_diffusion(lesson.diffusion_path(), *load_diffusion(latest(work / config.env.expdir, "model_")), half=True)
+        model, trained = load_diffusion(latest(work / config.env.expdir, "model_"))
+        beside = trained.copy_with(vocoder={"ckpt": lesson.vocoder_path().name})
+        save_diffusion(lesson.diffusion_path(), model, beside, half=True)
 
 
 @torch.inference_mode()
