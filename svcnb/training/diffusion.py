@@ -114,7 +114,7 @@ def new_state(config: DiffusionConfig, mels: int, acc, made_from: dict | None = 
         if config.train.clear_start:
             clear_start(network.decoder.denoise_fn)
         model = acc.prepare(Loss(network))
-    optimizer = torch.optim.AdamW(model.parameters(), config.train.lr, weight_decay=config.train.weight_decay)
+    optimizer = loop.adamw(model, config.train.lr, weight_decay=config.train.weight_decay)
     state = State({"diffusion": model}, {"diffusion": optimizer}, made_from=made_from or {})
     state.scaler, state.decay = acc.scaler, config.train.ema_decay
     state.begin_average()

@@ -30,8 +30,10 @@ def critics_turn(state: State, real: torch.Tensor, fake: torch.Tensor, acc, larg
 def verdict(state: State, real: torch.Tensor, fake: torch.Tensor, acc) -> tuple[torch.Tensor, torch.Tensor]:
     """What the critics say of the generator's sound: its adversarial and its feature matching loss."""
     with frozen(state.plain_models()["discriminator"]) as critics, acc.autocast():
-        verdicts = critics(real, fake)
-    return losses.generator_loss(verdicts[1]), losses.feature_loss(*verdicts)
+        with torch.no_grad():  # nothing is learnt from what they say of the real
+            of_real = critics.judge(real)
+        of_fake = critics.judge(fake)
+    return losses.generator_loss(of_fake), losses.feature_loss(of_real, of_fake)
 
 
 def generators_turn(state: State, parts: dict[str, torch.Tensor], acc, largest: float) -> tuple:

@@ -158,6 +158,13 @@ def finish_before_stopping() -> Iterator[None]:
         raise KeyboardInterrupt
 
 
+def adamw(model: torch.nn.Module, rate: float, *args, **kwargs) -> torch.optim.AdamW:
+    """AdamW over a network's parameters, in one pass over memory where the device can."""
+    parameters = list(model.parameters())
+    fused = all(p.device.type in ("cpu", "cuda") for p in parameters)
+    return torch.optim.AdamW(parameters, rate, *args, fused=fused, **kwargs)
+
+
 def numbers(losses: dict[str, torch.Tensor]) -> dict[str, float]:
     """Losses as plain numbers."""
     return {name: value.item() for name, value in losses.items()}

@@ -87,7 +87,7 @@ def new_state(config: Config, acc, made_from: dict | None = None) -> State:
     if train.clear_start:
         clear_start(generator)
     models = {"generator": acc.prepare(generator), "discriminator": acc.prepare(discriminator)}
-    adam = lambda model: torch.optim.AdamW(model.parameters(), train.learning_rate, train.betas, train.eps)
+    adam = lambda model: loop.adamw(model, train.learning_rate, train.betas, train.eps)
     state = State(models, {name: adam(model) for name, model in models.items()}, made_from=made_from or {})
     state.scaler, state.decay = acc.scaler, train.ema_decay
     state.begin_average()

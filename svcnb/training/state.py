@@ -62,8 +62,10 @@ class State:
         if self.average is None:
             return
         weights, decay = self.first().state_dict(), min(self.decay, (1 + self.step) / (10 + self.step))
-        for key, average in self.average.items():
-            average.lerp_(weights[key], 1 - decay) if average.is_floating_point() else average.copy_(weights[key])
+        moving = [key for key, average in self.average.items() if average.is_floating_point()]
+        torch._foreach_lerp_([self.average[key] for key in moving], [weights[key] for key in moving], 1 - decay)
+        for key in self.average.keys() - set(moving):
+            self.average[key].copy_(weights[key])
 
     @contextmanager
     def averaged(self) -> Iterator[torch.nn.Module]:
