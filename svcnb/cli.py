@@ -275,6 +275,7 @@ def convert(
     mix: Annotated[Path | None, option("Speakers along the song: spkmix.py, or its tracks as .json.")] = None,
     encoder_path: Annotated[Path | None, option("The speech encoder's weights file, if not the usual one.")] = None,
     device: Annotated[str, option("auto, cpu, cuda, cuda:1, mps")] = "auto",
+    precision: Annotated[str, option("fp32, bf16 or auto: bfloat16 where the device has it.")] = "fp32",
 ) -> None:
     """Convert a song: the same notes and words, another voice."""
     given = locals()
@@ -282,7 +283,7 @@ def convert(
     from svcnb.lesson import voice_path
     from svcnb.mixing import Timeline
 
-    files = "diffusion", "diffusion_config", "vocoder", "enhancer", "retrieval", "encoder_path", "device"
+    files = "diffusion", "diffusion_config", "vocoder", "enhancer", "retrieval", "encoder_path", "device", "precision"
     model = model or (None if only_diffusion else voice_path())
     converter = Converter.load(model, config, **{name: given[name] for name in files})
     who = int(speaker) if speaker and speaker.isdecimal() else speaker

@@ -14,6 +14,7 @@ from itertools import pairwise
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from svcnb.models.noise import normal, uniform
 from svcnb.models.norms import Conv1d, ConvTranspose1d
@@ -170,16 +171,39 @@ class Generator(nn.Module):
         self.conv_post = Conv1d(widths[-1], 1, 7, padding=3)
         self.snake_post = activation(widths[-1]) if snake else nn.LeakyReLU(0.01)
         self.cond = nn.Conv1d(gin_channels, widths[0], 1) if gin_channels else None
+        self.reach = self._frames_heard()
 
-    def forward(self, x, f0, g=None, generator: torch.Generator | None = None) -> torch.Tensor:
-        source, dtype = self.m_source(f0, self.hop, generator), self.conv_pre.bias.dtype
+    def _frames_heard(self) -> int:
+        """Frames to each side that the sound of a frame depends on."""
+        reach, rate = self.conv_pre.padding[0], 1
+        for i, (act, up) in enumerate(zip(self.snakes, self.ups, strict=True)):
+            reach += (_reach([], [act]) + up.kernel_size[0] / up.stride[0]) / rate
+            rate *= up.stride[0]
+            reach += (1 + max(block.reach for block in self._stage(i))) / rate
+        return math.ceil(reach + _reach([self.conv_post], [self.snake_post]) / rate)
+
+    def _stage(self, i: int) -> nn.ModuleList:
+        return self.resblocks[i * self.n_kernels : (i + 1) * self.n_kernels]
+
+    def forward(self, x, f0, g=None, generator: torch.Generator | None = None, frames: slice | None = None):
+        """frames: the only ones that are wanted; the sound is silent far from them."""
+        source, count = self.m_source(f0, self.hop, generator), x.shape[-1]
+        if frames is None:
+            return self._shape(x, source, g)
+        first, stop = max(0, frames.start - self.reach), min(count, frames.stop + self.reach)
+        here = lambda x: x if x is None or x.shape[-1] == 1 else x[..., first:stop]
+        sound = self._shape(here(x), source[..., first * self.hop : stop * self.hop], here(g))
+        return F.pad(sound, (first * self.hop, (count - stop) * self.hop))
+
+    def _shape(self, x: torch.Tensor, source: torch.Tensor, g: torch.Tensor | None) -> torch.Tensor:
+        """Sound (B, 1, T * hop) of frames (B, C, T) and sines (B, 1, T * hop)."""
+        dtype = self.conv_pre.bias.dtype
         x, source = self.conv_pre(x.to(dtype)), source.to(dtype)
         if self.cond is not None:
             x = x + self.cond(g.to(dtype))
         x = x.unsqueeze(2)
-        blocks = [self.resblocks[i : i + self.n_kernels] for i in range(0, len(self.resblocks), self.n_kernels)]
-        for act, up, noise_conv, stage in zip(self.snakes, self.ups, self.noise_convs, blocks, strict=True):
-            x = up(act(x)) + noise_conv(source).unsqueeze(2)
+        for i, (act, up, noise_conv) in enumerate(zip(self.snakes, self.ups, self.noise_convs, strict=True)):
+            x, stage = up(act(x)) + noise_conv(source).unsqueeze(2), self._stage(i)
             x = self._windowed(partial(_mean, stage), x, max(block.reach for block in stage))
         last = lambda x: self.conv_post(self.snake_post(x))
         x = self._windowed(last, x, _reach([self.conv_post], [self.snake_post]))

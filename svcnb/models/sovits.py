@@ -197,11 +197,13 @@ class Sovits(nn.Module):
         noise_scale=SINGING_NOISE,
         auto_f0=False,
         generator=None,
+        frames=None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Sing units (B, D, T) at pitch f0 (B, T) in Hz, uv (B, T) with 1 = voiced.
 
         The voice is a `speaker` (B,) or a `mix` (T, S) of weights of the first S speakers per frame. `volume` (B, T)
-        counts for models with a volume embedding. `auto_f0` lets the model choose the pitch, if it can.
+        counts for models with a volume embedding. `auto_f0` lets the model choose the pitch, if it can. `frames` is
+        a slice of those that are wanted; others may be silent.
         Returns audio (B, 1, N) and the pitch used (B, T). Raises ValueError for a mix of the wrong shape.
         """
         g = self._voice(speaker, mix, units.shape[-1])
@@ -212,7 +214,7 @@ class Sovits(nn.Module):
             f0 = log_f0_to_hz(self.f0_decoder(x, norm_lf0, mask, g)).squeeze(1)
         prior = self.enc_p(x, mask, coarse_f0(f0), noise_scale, generator)
         z = self.flow(prior.z, mask, g, reverse=True)
-        return self.dec(z * mask, f0, g, generator), f0
+        return self.dec(z * mask, f0, g, generator, frames), f0
 
     def _voice(self, speaker, mix, frames: int) -> torch.Tensor:
         """Speaker embedding (B, G, 1), or the mix's (1, G, T)."""

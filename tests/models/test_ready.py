@@ -12,11 +12,11 @@ from .conftest import close
 NAMES = {"nsf": "nsf-hifigan", "snake": "nsf-snake-hifigan"}
 
 
-def sing(decoder, frames=40):
+def sing(decoder, frames=40, wanted=None):
     rest = torch.Generator().manual_seed(0)
     z, g = torch.randn(2, decoder.conv_pre.in_channels, frames, generator=rest), decoder.cond.in_channels
     with torch.inference_mode():
-        return decoder(z, torch.full((2, frames), 200.0), torch.randn(2, g, 1, generator=rest), rest)
+        return decoder(z, torch.full((2, frames), 200.0), torch.randn(2, g, 1, generator=rest), rest, wanted)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -37,6 +37,22 @@ def test_the_reach_of_a_stage_is_what_its_samples_depend_on(tiny, name):
     heard = x.grad.abs().sum((0, 1, 2)).nonzero().flatten() - 200
     assert heard.min() >= -block.reach and heard.max() <= block.reach
     assert heard.max() > 0.8 * block.reach
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_frames_that_nobody_wants_are_left_out(tiny, name):
+    decoder = tiny(vocoder_name=NAMES[name]).dec
+    reach, hop = decoder.reach, decoder.hop
+    wanted, total = slice(reach + 5, reach + 9), 3 * reach + 14
+    whole, part = sing(decoder, total), sing(decoder, total, wanted)
+    assert part.shape == whole.shape
+    close(part[..., wanted.start * hop : wanted.stop * hop], whole[..., wanted.start * hop : wanted.stop * hop], 1e-6)
+    assert not part[..., : 5 * hop].any() and not part[..., (2 * reach + 9) * hop :].any()
+
+
+def test_what_is_no_precision_is_refused(tiny):
+    with pytest.raises(ValueError, match="no precision 'fp8'"):
+        ready_to_sing(tiny(), "fp8")
 
 
 def test_windows_of_a_part_that_needs_its_neighbours():
