@@ -298,6 +298,50 @@ def convert(
 
 
 @app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(help="Where to; it is what one gives away.")],
+    model: Annotated[Path | None, option("Voice: .safetensors, or .pth with --config; else the lesson voice.")] = None,
+    config: Annotated[Path | None, option("config.json of an original model.")] = None,
+    diffusion: Annotated[Path | None, option("Diffusion model to go along.")] = None,
+    diffusion_config: Annotated[Path | None, option("Its config.yaml, if not the one beside it.")] = None,
+    vocoder: Annotated[Path | None, option("Its vocoder, a folder or file; else the one that it names.")] = None,
+    encoder_path: Annotated[Path | None, option("The speech encoder's weights file, if not the usual one.")] = None,
+    f0_predictor: Annotated[str, option("Pitch predictor to go along: fcpe or rmvpe.", "--f0")] = "fcpe",
+    moevoicestudio: Annotated[str | None, option("Write for MoeVoiceStudio instead, under this name.")] = None,
+) -> None:
+    """Export a voice as ONNX, to be sung without torch; every graph is compared with its network."""
+    from svcnb.convert import Converter
+    from svcnb.export import export_moevoicestudio, export_voice
+    from svcnb.lesson import voice_path
+
+    converter = Converter.load(
+        model or voice_path(), config, diffusion=diffusion, diffusion_config=diffusion_config, vocoder=vocoder,
+        encoder_path=encoder_path, device="cpu",
+    )  # fmt: skip
+    if moevoicestudio:
+        reports = export_moevoicestudio(converter, folder, moevoicestudio)
+    else:
+        reports = export_voice(converter, folder, f0_predictor)
+    for report in reports:
+        typer.echo(report)
+    typer.echo(f"Written: {folder}")
+
+
+@app.command()
+def compress(
+    model: Annotated[Path, typer.Argument(help="Voice, of either format.")],
+    out: Annotated[Path, typer.Argument(help="File to write, in the same format.")],
+    half: Annotated[bool, option("Numbers of 16 bits in the place of 32.")] = False,
+) -> None:
+    """Copy a voice without what only training needs."""
+    from svcnb import checkpoint
+
+    checkpoint.compress(model, out, half)
+    before, after = (path.stat().st_size / 1e6 for path in (model, out))
+    typer.echo(f"Written: {out}, {after:.1f} MB instead of {before:.1f} MB")
+
+
+@app.command()
 def demo() -> None:
     """Convert a song from one lesson singer to another, and score it against what that singer really sings."""
     from svcnb.demo import run

@@ -15,7 +15,7 @@ FLOORS = [  # a room imports from its own floor and from those below
     {"audio", "spectral", "slicer", "stream", "registry", "encoders", "f0", "lesson", "melody"},  # these know no model
     {"models"},  # torch, and nothing of ours
     {"checkpoint", "dataset", "prepare", "retrieval", "mixing", "evaluate", "probes"},
-    {"training", "options", "convert", "job", "diffuse", "enhance", "leak", "export", "drive"},
+    {"training", "options", "convert", "job", "diffuse", "enhance", "leak", "export", "portable", "drive"},
     {"plots", "widgets", "notebook", "quickstart", "cli", "demo", "doctor", "__main__"},  # the roof
 ]
 

@@ -2,7 +2,7 @@
 
     print(export_onnx(model, "clara.onnx"))            # the voice alone; says how far it is from torch
     export_voice(converter, "clara")                   # all that conversion needs, for svcnb.portable
-    export_moevoicestudio(model, config, "models", "clara")
+    export_moevoicestudio(converter, "models", "clara")
 
 Whatever is random is an input, any length can be sung, and every export compares graph and network at several lengths.
 

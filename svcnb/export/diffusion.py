@@ -6,6 +6,7 @@ Notebook: 06_mixing_export
 """
 
 import copy
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -27,18 +28,23 @@ OPEN = {
 }  # fmt: skip
 
 
-def export_diffusion(model: Unit2Mel, folder: str | Path, name: str) -> list[Parity]:
+def export_diffusion(
+    model: Unit2Mel, folder: str | Path, name: str, speakers: Sequence[int] | None = None
+) -> list[Parity]:
     """Write <name>_encoder, _denoise, _pred and _after.onnx, and compare each with the network at several lengths.
 
     encoder: units `hubert` (1, Tc, D), `mel2ph` (1, T), `f0` (1, T) in Hz, `volume` (1, T) and, of several speakers,
-    shares `spk_mix` (T, S) to the condition `mel_pred` (1, H, T). denoise: `noise` (1, 1, M, T), a step `time` (1) and
-    `condition` to `noise_pred` (1, 1, M, T). pred: `noise`, `noise_pred`, `time` and the step `time_prev` (1) to go to,
-    to `noise_pred_o`, less noisy. after: `x` (1, 1, M, T) to the log mel `mel_out` (1, M, T).
+    shares `spk_mix` (T, S) of the `speakers` (None: all) to the condition `mel_pred` (1, H, T). denoise: `noise`
+    (1, 1, M, T), a step `time` (1) and `condition` to `noise_pred` (1, 1, M, T). pred: `noise`, `noise_pred`, `time`
+    and the step `time_prev` (1) to go to, to `noise_pred_o`, less noisy. after: `x` (1, 1, M, T) to the log mel
+    `mel_out` (1, M, T).
     Raises ExportError, OSError.
     """
     if isinstance(model.decoder, RectifiedFlow):
         raise ExportError("A rectified flow has no steps of PNDM, which these graphs take; export a diffusion model.")
     model = copy.deepcopy(model).eval().float().cpu().requires_grad_(False)
+    if model.spk_embed is not None and speakers is not None:
+        model.spk_embed = nn.Embedding.from_pretrained(model.spk_embed.weight[list(speakers)])
     parts = {"encoder": _Condition(model), "denoise": _Denoise(model), "pred": _Step(model), "after": _After(model)}
     return [
         export_graph(part, Path(folder) / f"{name}_{end}.onnx", part.names, part.output, OPEN, part.case)

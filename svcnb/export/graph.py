@@ -23,7 +23,7 @@ LARGEST = 1e-3  # difference that still counts as the same, as a share of full s
 Case = tuple[tuple[torch.Tensor, ...], torch.Tensor]  # inputs, and what the network makes of them
 
 
-class ExportError(RuntimeError):
+class ExportError(ValueError):
     """A model can not be exported, or the graph is not the network; the message says which."""
 
 

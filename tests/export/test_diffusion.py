@@ -1,6 +1,7 @@
 """The diffusion's graphs and the vocoder's, against the networks and against what the original's parts gave."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import onnxruntime
@@ -9,6 +10,7 @@ from safetensors.numpy import load_file
 
 from svcnb.checkpoint import new_vocoder
 from svcnb.config import DiffusionConfig, VocoderConfig
+from svcnb.convert import Converter
 from svcnb.export import ExportError, export_diffusion, export_moevoicestudio, export_vocoder
 from svcnb.models.diffusion import Unit2Mel
 from tests.models.test_diffusion import fill_parameters
@@ -71,7 +73,9 @@ def test_graphs_and_network_are_the_same(tmp_path, speakers):
 
 def test_moevoicestudio_gets_all_five(small, tmp_path):
     model, config = small()
-    reports = export_moevoicestudio(model, config, tmp_path, "anna", small_diffusion(3))
+    second = SimpleNamespace(model=small_diffusion(3), join=lambda config: None, numbers={0: 2, 1: 1, 2: 0})
+    converter = Converter(model, config, SimpleNamespace(name="none", dim=10), "cpu", diffusion=second)
+    reports = export_moevoicestudio(converter, tmp_path, "anna")
     names = ["SoVits", "encoder", "denoise", "pred", "after"]
     assert [report.path for report in reports] == [tmp_path / f"anna/anna_{name}.onnx" for name in names]
 
