@@ -12,11 +12,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from svcnb.export.graph import Case, ExportError, Parity, export_graph, gather_units, mel2ph
+from svcnb.export.graph import Case, ExportError, Parity, export_graph, gather_units, mel2ph, plain
 from svcnb.export.sovits import GivenSource
 from svcnb.models.diffusion import GaussianDiffusion, Unit2Mel
 from svcnb.models.norms import fold_weight_norm
-from svcnb.models.ready import usual_way
 from svcnb.models.rectified import RectifiedFlow
 from svcnb.models.samplers import transfer
 from svcnb.models.vocoder import Vocoder
@@ -42,7 +41,7 @@ def export_diffusion(
     """
     if isinstance(model.decoder, RectifiedFlow):
         raise ExportError("A rectified flow has no steps of PNDM, which these graphs take; export a diffusion model.")
-    model = copy.deepcopy(model).eval().float().cpu().requires_grad_(False)
+    model = plain(model)
     if model.spk_embed is not None and speakers is not None:
         model.spk_embed = nn.Embedding.from_pretrained(model.spk_embed.weight[list(speakers)])
     parts = {"encoder": _Condition(model), "denoise": _Denoise(model), "pred": _Step(model), "after": _After(model)}
@@ -144,7 +143,7 @@ def export_vocoder(model: Vocoder, folder: str | Path, name: str = "vocoder") ->
     (1, N, 9), to `audio` (1, 1, N); the second sound `wav` (1, N) at the vocoder's rate to its `mel` (1, M, T).
     Raises ExportError, OSError.
     """
-    model = copy.deepcopy(model).eval().float().cpu().requires_grad_(False)
+    model = plain(model)
     parts = {name: _Voice(model), f"{name}_mel": _Mel(model)}
     return [
         export_graph(part, Path(folder) / f"{end}.onnx", part.names, part.output, OPEN, part.case)
@@ -160,7 +159,7 @@ class _Voice(nn.Module):
     def __init__(self, model: Vocoder):
         super().__init__()
         self.whole = [model]  # in a list, so that it is no part of the graph
-        self.model = usual_way(fold_weight_norm(copy.deepcopy(model)))
+        self.model = fold_weight_norm(copy.deepcopy(model))
         self.model.m_source = GivenSource(self.model.m_source)
 
     def forward(self, c, f0, phase, source_noise):

@@ -5,6 +5,7 @@ A graph is exported with cases: inputs of several lengths, and what the network 
 Notebook: 06_mixing_export
 """
 
+import copy
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from svcnb.files import whole_file
+from svcnb.models.ready import usual_way
 
 OPSET = 17
 LENGTHS = 60, 37, 151  # frames of the cases; the graph is traced with the first
@@ -101,6 +103,11 @@ class _Plainly(TorchFunctionMode):
         if function is torch.view_as_real:
             return args[0]
         return function(*args, **(kwargs or {}))
+
+
+def plain(network: nn.Module) -> nn.Module:
+    """A copy of a network on the CPU, in float32, without what was done to it for speed."""
+    return usual_way(copy.deepcopy(network).eval().float().cpu().requires_grad_(False))
 
 
 def session(graph: Path | bytes):

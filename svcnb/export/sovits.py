@@ -18,6 +18,7 @@ from svcnb.export.graph import (
     export_graph,
     gather_units,
     mel2ph,
+    plain,
     run,
     session,
     write_graph,
@@ -25,7 +26,6 @@ from svcnb.export.graph import (
 from svcnb.models.noise import normal
 from svcnb.models.norms import fold_weight_norm
 from svcnb.models.pitch import coarse_f0
-from svcnb.models.ready import usual_way
 from svcnb.models.sovits import SINGING_NOISE, Sovits
 
 OPEN = {
@@ -75,9 +75,9 @@ class SovitsGraph(nn.Module):
 
     def __init__(self, model: Sovits, speaker_mix: bool, speakers: Sequence[int] | None = None):
         super().__init__()
-        self.model = copy.deepcopy(model).eval().float().cpu().requires_grad_(False)
+        self.model = plain(model)
         self.whole = [copy.deepcopy(self.model)]  # in a list, so that it is no part of the graph
-        usual_way(fold_weight_norm(self.model))
+        fold_weight_norm(self.model)
         self.model.dec.m_source = GivenSource(self.model.dec.m_source)
         self.numbers = list(range(model.emb_g.num_embeddings) if speakers is None else speakers)
         self.register_buffer("table", self.model.emb_g.weight[self.numbers])

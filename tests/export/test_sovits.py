@@ -15,6 +15,7 @@ from svcnb.config import Config
 from svcnb.convert import Converter
 from svcnb.export import export_moevoicestudio, export_onnx
 from svcnb.export.sovits import SovitsGraph
+from svcnb.models.ready import ready_to_sing
 from svcnb.models.sovits import Sovits
 
 from .conftest import SPEAKERS
@@ -47,6 +48,14 @@ def test_graph_and_network_are_the_same(small, tmp_path, mix, settings):
     assert list(report.inputs) == ["c", "f0", "mel2ph", "uv", "noise", "sid", "phase", "source_noise", *volume]
     assert ports(tmp_path / "voice.onnx") == (list(report.inputs), ["audio"])
     assert all(torch.equal(value, kept[key]) for key, value in model.state_dict().items())
+
+
+def test_a_voice_made_ready_to_sing(small, tmp_path):
+    model, _ = small(vocoder_name="nsf-snake-hifigan")
+    ready_to_sing(model)
+    model.dec.window = 16 * 100
+    assert export_onnx(model, tmp_path / "voice.onnx").worst < EXACT
+    assert model.dec.window and model.dec.snake_post.fused
 
 
 def test_the_mix_may_be_of_some_speakers(small, tmp_path):
