@@ -55,7 +55,7 @@ class Voice:
 
         Without any, a lesson singer stands in. Raises FileNotFoundError, ValueError when there is no sound in it.
         """
-        place, raw = self._given(source, "recordings"), self.work / "raw" / self.name
+        place, raw = self.given(source, "recordings"), self.work / "raw" / self.name
         if place is not None:
             print(f"{gather(place, raw)} recordings from {place.name}")
         else:
@@ -92,7 +92,7 @@ class Voice:
         model = latest(self.work / drive.LOGS)
         if model is None or self.report is None:
             raise ValueError("There is no voice to sing with yet: run the forms above first.")
-        converter, place = Converter.load(model), self._given(song, "song")
+        converter, place = Converter.load(model), self.given(song, "song")
         if place is None:
             place = self.work / "lesson" / "row.wav"
             audio.save(place, lesson.sing("emil", "row")[0], lesson.RATE)
@@ -117,6 +117,23 @@ class Voice:
         else:
             print(f"Your song: {song}")
 
+    def given(self, name: str, kind: str) -> Path | None:
+        """What a form names; or what was uploaded for it, now or before; None where there is nothing.
+
+        Raises FileNotFoundError.
+        """
+        if name:
+            places = [nb.MOUNT / name, nb.MOUNT / "MyDrive" / name, Path(name)]
+            for place in places:
+                if place.exists():
+                    return place
+            raise FileNotFoundError(f"There is no {name} on Drive or here; copy its path from the files on the left.")
+        folder = self.work / "uploads" / kind
+        if not any(folder.glob("*")) and nb.IN_COLAB and not nb.FAST:
+            for file, content in nb.upload().items():
+                write_whole(folder / Path(file).name, content)
+        return next(iter(sorted(folder.glob("*"))), None)
+
     def _start(self) -> tuple[Config, Path]:
         """Settings, and the model to start from."""
         config = Config.load(self.work / "configs/config.json")
@@ -130,20 +147,6 @@ class Voice:
         if not f0.voiced.any():
             raise ValueError("Nothing is sung in this song; take one of a voice without instruments.")
         return round(12 * np.log2(self.report.speakers[self.name].median / np.median(f0.hz[f0.voiced])))
-
-    def _given(self, name: str, kind: str) -> Path | None:
-        """What a form names; or what was uploaded for it, now or before; None where there is nothing."""
-        if name:
-            places = [nb.MOUNT / name, nb.MOUNT / "MyDrive" / name, Path(name)]
-            for place in places:
-                if place.exists():
-                    return place
-            raise FileNotFoundError(f"There is no {name} on Drive or here; copy its path from the files on the left.")
-        folder = self.work / "uploads" / kind
-        if not any(folder.glob("*")) and nb.IN_COLAB and not nb.FAST:
-            for file, content in nb.upload().items():
-                write_whole(folder / Path(file).name, content)
-        return next(iter(sorted(folder.glob("*"))), None)
 
     def _keep(self) -> None:
         if self.shelf:

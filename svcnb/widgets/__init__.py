@@ -12,8 +12,9 @@ _HOMES = {
     "TrainingMonitor": "training_monitor",
     "ConvertPanel": "convert_panel",
     "UnitsView": "units_view",
+    "Recorder": "recorder",
 }
-__all__ = ["Compare", "ConvertPanel", "MixTimeline", "PitchEditor", "TrainingMonitor", "UnitsView"]
+__all__ = ["Compare", "ConvertPanel", "MixTimeline", "PitchEditor", "Recorder", "TrainingMonitor", "UnitsView"]
 
 
 def __getattr__(name: str):

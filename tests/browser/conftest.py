@@ -34,6 +34,7 @@ THEMES = {  # some of JupyterLab's CSS variables
     },
 }  # fmt: skip
 FLAGS = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--mute-audio"]
+FLAGS += ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]  # a microphone that hears beeps
 
 
 def chromium() -> str:
