@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from typer.testing import CliRunner
 
+from svcnb.cli import app
 from svcnb.config import Config
 from svcnb.dataset import SovitsDataset, features_path
 from svcnb.prepare import DataError, import_features
@@ -130,6 +132,13 @@ def test_code_in_a_file_is_not_run(originals, tmp_path):
     np.save(f"{clips(theirs)[0]}.f0.npy", np.array([[Calls()] * 125] * 2, dtype=object))
     report = import_features(theirs, tmp_path / "work")
     assert "nothing in it was run" in report.skipped[0][1] and not (tmp_path / "canary").exists()
+
+
+def test_the_command_tells_what_came_over(originals, tmp_path):
+    _, theirs = originals
+    result = CliRunner().invoke(app, ["import-features", str(theirs), str(tmp_path / "work")])
+    assert result.exit_code == 0 and "4 clips to train on" in result.output
+    assert f"svcnb train {tmp_path / 'work'}" in result.output
 
 
 def test_another_folder_is_refused(tmp_path):
