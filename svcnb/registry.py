@@ -72,6 +72,8 @@ TABLE = {
             "https://ibm.ent.box.com/shared/static/z1wgl1stco8ffooyatzdwsqn2psd9lrr",
             *_hf("innnky/contentvec/resolve/main/checkpoint_best_legacy_500.pt"),
         ),
+        "60d936ec5a566776fc392e69ad8b630d14eb588111233fe313436e200a7b187b",
+        1_330_114_945,
     ),
     "hubert-soft": Entry(
         "hubert-soft-0d54a1f4.pt",
@@ -84,6 +86,8 @@ TABLE = {
         "encoder cnhubertlarge",
         "MIT",
         _hf("TencentGameMate/chinese-hubert-large/resolve/main/chinese-hubert-large-fairseq-ckpt.pt"),
+        "31a39438d2ca748d5626bb676493041166de03c93ec517774c6d90ebb2d715c5",
+        3_799_503_913,
     ),
     "dphubert": Entry(
         "DPHuBERT-sp0.75.pth",
@@ -127,23 +131,30 @@ TABLE = {
     "vec768l12-onnx": Entry(
         "vec-768-layer-12.onnx",
         "encoder vec768l12-onnx",
-        _UNKNOWN,
+        "GPL-3.0",
         _onnx("vec-768-layer-12.onnx"),
         "b3886e7dff1495cda514f94f4680a7b1261e05d6929f5c764cdb17934b413c2a",
         377_655_729,
     ),
-    "vec768l9-onnx": Entry("vec-768-layer-9.onnx", "encoder vec768l9-onnx", _UNKNOWN, _onnx("vec-768-layer-9.onnx")),
+    "vec768l9-onnx": Entry("vec-768-layer-9.onnx", "encoder vec768l9-onnx", "GPL-3.0", _onnx("vec-768-layer-9.onnx")),
     "vec256l12-onnx": Entry(
-        "vec-256-layer-12.onnx", "encoder vec256l12-onnx", _UNKNOWN, _onnx("vec-256-layer-12.onnx")
+        "vec-256-layer-12.onnx", "encoder vec256l12-onnx", "GPL-3.0", _onnx("vec-256-layer-12.onnx")
     ),
     "vec256l9-onnx": Entry(
         "vec-256-layer-9.onnx",
         "encoder vec256l9-onnx",
-        _UNKNOWN,
+        "GPL-3.0",
         _onnx("vec-256-layer-9.onnx"),
         "61d0d0598803f74d5a4bcba65ca367571889accc0e86196f0982e8e455d56393",
     ),
-    "hubertsoft-onnx": Entry("hubert-soft.onnx", "encoder hubertsoft-onnx", _UNKNOWN, _onnx("hubert-soft.onnx")),
+    "hubertsoft-onnx": Entry(
+        "hubert-soft.onnx",
+        "encoder hubertsoft-onnx",
+        "GPL-3.0",
+        _onnx("hubert-soft.onnx"),
+        "9b0de037dc7985226e3653019d5272830bdff80697ee570b2b35e532d2abf831",
+        378_413_589,
+    ),
     # pitch predictors
     "rmvpe": Entry(
         "rmvpe.pt",
