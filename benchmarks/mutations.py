@@ -49,8 +49,6 @@ MUTATIONS = [
     Mutation("real and made are swapped for the critics", "training/losses.py",
              "((1 - r.float()) ** 2).mean() + (f.float() ** 2).mean()",
              "((1 - f.float()) ** 2).mean() + (r.float() ** 2).mean()", "training/test_sovits_steps.py -k losses"),
-    Mutation("the generator's turn trains the critics too", "training/gan.py", "    model.requires_grad_(False)\n", "",
-             "training"),
     Mutation("gradients are not clipped", "training/loop.py", "        if largest:", "        if False:",
              "training/test_train_sovits.py -k clipped"),
     Mutation("a gradient that is not finite is taken", "training/loop.py", "finite = bool(norm.isfinite())",

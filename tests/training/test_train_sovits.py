@@ -82,6 +82,14 @@ def test_training_learns(work):
     assert mean(steps[-10:]) < 0.8 * mean(steps[:5])
 
 
+def test_generator_and_critics_learn_in_every_part(unbroken):
+    work, _, trained = unbroken
+    config = Config.load(work / "configs/config.json")
+    for name, model in sovits.new_state(config, loop.accelerator("fp32", "cpu")).plain_models().items():
+        still = [key for key, value in model.state_dict().items() if torch.equal(value, trained["models"][name][key])]
+        assert len(still) < 0.05 * len(model.state_dict()), (name, still)
+
+
 def test_the_saved_model_is_the_average(unbroken):
     _, steps, state = unbroken
     model, _ = load_sovits(steps[-1].saved)
