@@ -39,6 +39,7 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        part.touch()  # says why where it can not be written, which not every library does
         yield part
         with open(part, "rb+") as file:
             os.fsync(file.fileno())

@@ -2,6 +2,7 @@
 
 import os
 import stat
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -95,8 +96,8 @@ def test_a_folder_that_may_not_be_written_to_is_named(converter, tmp_path, monke
     folder.mkdir()
     if os.getuid():
         folder.chmod(stat.S_IRUSR | stat.S_IXUSR)
-    else:  # root may write everywhere, so the writer is told that it may not
-        monkeypatch.setattr(soundfile, "SoundFile", refuse)
+    else:  # root may write everywhere, so it is told that it may not
+        monkeypatch.setattr(Path, "touch", refuse)
     with pytest.raises(OSError, match="choose another one or change its permissions"):
         converter.convert(noise(8000), 44100, f0_predictor="dio", out=folder / "a.wav")
 

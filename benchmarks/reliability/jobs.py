@@ -7,7 +7,6 @@ Notebook: 03_train_sovits
 """
 
 import contextlib
-import encodings.idna  # noqa: F401 - who may write nothing may not be able to read it later
 import hashlib
 import http.server
 import os
