@@ -18,8 +18,8 @@ from svcnb.lesson.voices import NEWCOMER, SINGERS, Singer, semitones
 
 __all__ = [
     "HELD_OUT_SONGS", "NEWCOMER", "NEW_SINGER", "PHONES", "RATE", "SINGERS", "SONGS", "TRAIN_SONGS", "Note", "Singer",
-    "Song", "Truth", "critic_path", "diffusion_path", "encoder_path", "read", "render", "semitones", "sing",
-    "vocoder_path", "voice_path", "write_songs",
+    "Song", "Truth", "critic_path", "diffusion_path", "encoder_path", "flow_path", "read", "render", "semitones",
+    "sing", "vocoder_path", "voice_path", "write_songs",
 ]  # fmt: skip
 
 NEW_SINGER = {  # settings of training with which the lesson voice learns a new singer in minutes
@@ -61,3 +61,8 @@ def vocoder_path() -> Path:
 def diffusion_path() -> Path:
     """The lesson diffusion model: mels of the lesson singers for the lesson vocoder."""
     return Path(__file__).with_name("diffusion.safetensors")
+
+
+def flow_path() -> Path:
+    """The lesson rectified flow: the same network as the lesson diffusion model, taught to go straight."""
+    return Path(__file__).with_name("flow.safetensors")
