@@ -26,7 +26,7 @@ from svcnb.diffuse import Heard, SecondVoice
 from svcnb.encoders.base import pick_device
 from svcnb.enhance import enhance
 from svcnb.f0 import F0
-from svcnb.job import Conversion, perform
+from svcnb.job import Conversion, not_empty, perform
 from svcnb.mixing import Timeline
 from svcnb.models.ready import ready_to_sing
 from svcnb.models.vocoder import Vocoder
@@ -172,7 +172,7 @@ class Converter:
         the model's rate.
         """
         length = at_rate(len(wav), sample_rate, self.sample_rate)
-        loud = _not_empty(wav, length // self.hop)
+        loud = not_empty(wav, length // self.hop)
         wav = audio.resample(wav, sample_rate, self.sample_rate)[:length]
         units, f0 = self.units_and_f0(wav, options, f0, speaker)
         volume = self._row(audio.volume(wav, self.hop))
@@ -264,12 +264,6 @@ class Converter:
 
     def _row(self, values: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(values).float().to(self.device)[None]
-
-
-def _not_empty(wav: np.ndarray, frames: int) -> slice:
-    """Of so many frames, those from the first sample that is not 0 to the last."""
-    at = np.flatnonzero(wav)
-    return slice(at[0] * frames // len(wav), -(-(at[-1] + 1) * frames // len(wav))) if len(at) else slice(0, 0)
 
 
 def _encoder_name(config: Config | DiffusionConfig) -> str:

@@ -150,6 +150,12 @@ def shift_frames(f0: F0, first: float, frames: int) -> F0:
     return F0(np.where(voiced, hz, 0), voiced)
 
 
+def not_empty(wav: np.ndarray, frames: int) -> slice:
+    """Of so many frames, those from the first sample that is not 0 to the last."""
+    at = np.flatnonzero(wav)
+    return slice(at[0] * frames // len(wav), -(-(at[-1] + 1) * frames // len(wav))) if len(at) else slice(0, 0)
+
+
 def _own_melody(f0: np.ndarray | F0, frames: int) -> F0:
     hz = np.asarray(f0.hz if isinstance(f0, F0) else f0, np.float64)
     if hz.ndim != 1 or abs(len(hz) - frames) > 1:  # one more or less: the rounding of a resampler

@@ -23,7 +23,7 @@ import numpy as np
 from svcnb import audio
 from svcnb.f0 import F0
 from svcnb.f0.postprocess import align, resize_nearest
-from svcnb.job import Conversion, perform
+from svcnb.job import Conversion, not_empty, perform
 from svcnb.mixing import Timeline
 from svcnb.options import ConvertError, Options
 from svcnb.stream import at_rate
@@ -79,6 +79,7 @@ class Portable:
         self.sample_rate, self.hop, self.f0, self.stretch = (about[x] for x in ("sample_rate", "hop", "f0", "stretch"))
         self.speakers = {name: number for number, name in enumerate(about["speakers"])}
         self.latent, self.volume, self.diffusion = about["latent"], about["volume"], about["diffusion"]
+        self.reach = about["reach"]
         self.n_speakers, self.graphs, self.noise = len(self.speakers), graphs, noise
 
     @classmethod
@@ -128,6 +129,7 @@ class Portable:
         speaker: number, or shares of the speakers per frame (N // hop, S). f0: own melody, N // hop frames.
         """
         length = at_rate(len(wav), sample_rate, self.sample_rate)
+        loud = not_empty(wav, length // self.hop)
         wav = audio.resample(wav, sample_rate, self.sample_rate)[:length]
         f0 = self._melody(wav, options) if f0 is None else f0
         f0 = F0(f0.hz * 2 ** (options.semitones / 12), f0.voiced)
@@ -135,6 +137,9 @@ class Portable:
         sound = None if self.alone(options) else self._first(heard, options.noise_scale, noise)
         if self.diffusion:
             sound = self._second(sound, heard, options, noise)
+        else:  # as the network leaves it
+            sound[: max(0, loud.start - self.reach) * self.hop] = 0
+            sound[(loud.stop + self.reach) * self.hop :] = 0
         sound = librosa.util.fix_length(sound, size=length)
         sound = audio.match_envelope(wav, sound, self.sample_rate, options.loudness_envelope)
         sound = audio.hush(wav, sound, self.sample_rate, options.slice_db)

@@ -118,7 +118,8 @@ def _about(converter: Converter, f0: str) -> dict:
         "sample_rate": converter.sample_rate, "hop": converter.hop, "encoder": converter.encoder.name,
         "stretch": converter.config.data.unit_interpolate_mode, "f0": f0,
         "volume": model is not None and model.emb_vol is not None,
-        "latent": None if model is None else model.enc_p.proj.out_channels // 2, "diffusion": None,
+        "latent": None if model is None else model.enc_p.proj.out_channels // 2,
+        "reach": 0 if model is None else model.dec.reach, "diffusion": None,
     }  # fmt: skip
     if second is not None:
         about["diffusion"] = {
