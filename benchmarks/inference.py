@@ -1,0 +1,103 @@
+"""Conversion at full size: each part, and a whole song, in seconds per second of audio.
+
+Random weights are as fast as trained ones. Beside it: how many times as fast as the original, whose figures are of a
+quiet machine that convolves 170 GFLOP/s; here it is asked what it would take on a machine like this one.
+"""
+
+import tempfile
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from benchmarks.preparation import random_weights
+from benchmarks.timing import take_turns
+from svcnb import encoders, f0, lesson
+from svcnb.checkpoint import new_vocoder
+from svcnb.config import Config, DiffusionConfig, VocoderConfig
+from svcnb.convert import Converter
+from svcnb.models.diffusion import Unit2Mel
+from svcnb.models.ready import ready_to_sing
+from svcnb.models.sovits import Sovits
+
+FRAMES = 172  # two seconds
+ORIGINAL = {"So-VITS nsf": 0.414, "So-VITS snake": 1.22, "vocoder": 0.358}  # s per s
+ORIGINAL_PEAK = 170  # GFLOP/s
+VOCODER = VocoderConfig(  # as the community's is built
+    sampling_rate=44100, num_mels=128, n_fft=2048, hop_size=512, win_size=2048, fmin=40, fmax=16000, resblock="1",
+    resblock_kernel_sizes=[3, 7, 11], resblock_dilation_sizes=[[1, 3, 5]] * 3, upsample_rates=[8, 8, 2, 2, 2],
+    upsample_kernel_sizes=[16, 16, 4, 4, 4], upsample_initial_channel=512,
+)  # fmt: skip
+VOICES = {"nsf": "nsf-hifigan", "snake": "nsf-snake-hifigan"}
+
+
+def voice(decoder: str, precision: str = "fp32") -> Sovits:
+    config = Config.preset("full").copy_with(model={"vocoder_name": VOICES[decoder]})
+    return ready_to_sing(Sovits(config).eval(), precision)
+
+
+def parts(folder: Path) -> dict:
+    """What to run, by name; each works on two seconds."""
+    config = Config.preset("full")
+    seconds = FRAMES * config.data.hop_length / config.data.sampling_rate
+    f0_row, units = torch.full((1, FRAMES), 220.0), torch.randn(1, config.model.ssl_dim, FRAMES)
+    wav, _ = lesson.sing("tomas", "row")
+    wav = wav[lesson.RATE : lesson.RATE + round(seconds * lesson.RATE)]
+    encoder = encoders.get("vec768l12", folder / "hubert_base.pt", "cpu")
+    heard = torch.from_numpy(wav[:: round(lesson.RATE / encoders.RATE)]).numpy()
+    work = {
+        "encoder, ContentVec": partial(encoder.units, heard),
+        "F0, fcpe": partial(f0.get("fcpe", lesson.RATE, config.data.hop_length, device="cpu"), wav),
+    }
+    for name in VOICES:
+        for precision in ("fp32", "bf16"):
+            sing = partial(voice(name, precision).infer, units, f0_row, torch.ones_like(f0_row), torch.tensor([0]))
+            work[f"So-VITS {name}, {precision}"] = sing
+    mel, column = torch.randn(1, FRAMES, 128), f0_row[..., None]
+    diffusion = Unit2Mel(DiffusionConfig.preset()).eval()
+    first = {"speaker": torch.tensor([0]), "source_mel": mel, "k_step": 100}
+    work["diffusion, 100 steps in 10 calls"] = partial(diffusion, units.mT, column, column / 1000, **first)
+    for precision in ("fp32", "bf16"):
+        vocoder = ready_to_sing(new_vocoder(VOCODER).eval(), precision)
+        work[f"vocoder, {precision}"] = partial(vocoder, mel, f0_row)
+    return {name: _quietly(run) for name, run in work.items()}
+
+
+def song(folder: Path, decoder: str, precision: str):
+    """A whole conversion: silence, encoder, pitch, voice, joining."""
+    encoder = encoders.get("vec768l12", folder / "hubert_base.pt", "cpu")
+    converter = Converter(voice(decoder, precision), Config.preset("full", speakers=["one"]), encoder, "cpu")
+    wav, _ = lesson.sing("tomas", "row")
+    return lambda: converter.convert(wav, lesson.RATE, "one"), len(wav) / lesson.RATE
+
+
+def _quietly(run):
+    def without_gradients():
+        with torch.inference_mode():
+            return run()
+
+    return without_gradients
+
+
+def against_original(name: str, seconds: float, peak: float) -> float | None:
+    """How many times as fast as the original's figure, each beside what its machine convolves in float32."""
+    theirs = next((value for part, value in ORIGINAL.items() if name.startswith(part)), None)
+    return theirs and theirs * ORIGINAL_PEAK / (seconds * peak)
+
+
+def measure() -> list[dict]:
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        random_weights(Path(folder))
+        work, seconds = parts(Path(folder)), FRAMES * 512 / 44100
+        lengths = dict.fromkeys(work, seconds)
+        for precision in ("fp32", "bf16"):
+            name = f"a song, nsf, {precision}"
+            work[name], lengths[name] = song(Path(folder), "nsf", precision)
+        for name, timing in take_turns(work, rounds=2).items():
+            ratio = against_original(name, timing.seconds / lengths[name], timing.machine)
+            rows.append(
+                {"what": name, "value": timing.seconds / lengths[name], "unit": "s per s", "share": timing.share}
+                | {"peak": timing.peak, "original": ratio}
+            )
+    return rows
