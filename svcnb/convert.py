@@ -6,12 +6,13 @@
 
 The song is cut at its silences; each piece is heard by the speech encoder (what is sung) and the pitch predictor (which
 notes), sung by the voice model, perhaps once more by a diffusion model or an enhancer, and joined to the one before. A
-diffusion model can sing alone, too. Only one piece is in memory at a time.
+diffusion model can sing alone, too. While one piece is sung the next is heard, so two are in memory.
 
 Notebook: 05_infer
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import librosa
@@ -162,7 +163,6 @@ class Converter:
         elif asked := [name for name in DIFFUSION if getattr(options, name)]:
             raise ConvertError(f"{asked[0]} is for a diffusion model, and none is loaded: Converter.load(diffusion=…).")
 
-    @torch.inference_mode()
     def sing(
         self, wav: np.ndarray, sample_rate: int, speaker: int | np.ndarray, options: Options, f0: F0 | None = None
     ) -> tuple[np.ndarray, F0]:
@@ -171,12 +171,22 @@ class Converter:
         speaker: number, or shares of the speakers per frame (N // hop, S). f0: own melody, N // hop frames; both at
         the model's rate.
         """
+        return self.hear(wav, sample_rate, speaker, options, f0)()
+
+    @torch.inference_mode()
+    def hear(self, wav, sample_rate, speaker, options, f0=None) -> Callable[[], tuple[np.ndarray, F0]]:
+        """The first half of `sing`: units and pitch; what is returned does the second half."""
         length = at_rate(len(wav), sample_rate, self.sample_rate)
         loud = not_empty(wav, length // self.hop)
         wav = audio.resample(wav, sample_rate, self.sample_rate)[:length]
         units, f0 = self.units_and_f0(wav, options, f0, speaker)
         volume = self._row(audio.volume(wav, self.hop))
         heard = Heard(units, self._row(f0.filled()), self._row(f0.voiced), volume, speaker)
+        return partial(self._sing, wav, heard, f0.voiced, loud, options)
+
+    @torch.inference_mode()
+    def _sing(self, wav: np.ndarray, heard: Heard, voiced: np.ndarray, loud: slice, options: Options) -> tuple:
+        """Sound as long as wav, at the model's rate, and the pitch sung."""
         noise = torch.Generator().manual_seed(options.seed)  # anew for each piece, as in the original
         if self.alone(options):
             sound = self.diffusion.sing(heard, options, generator=noise)
@@ -184,10 +194,10 @@ class Converter:
             sound, hz = self._first(heard, options, noise, loud)
             heard = heard._replace(f0=hz)
             sound = self._once_more(sound, heard, options, noise)
-        sound = librosa.util.fix_length(sound[0].float().cpu().numpy(), size=length)
+        sound = librosa.util.fix_length(sound[0].float().cpu().numpy(), size=len(wav))
         sound = audio.match_envelope(wav, sound, self.sample_rate, options.loudness_envelope)
         sound = audio.hush(wav, sound, self.sample_rate, options.slice_db)
-        return sound, F0(heard.f0[0].cpu().numpy() * f0.voiced, f0.voiced)
+        return sound, F0(heard.f0[0].cpu().numpy() * voiced, voiced)
 
     def _first(self, heard: Heard, options: Options, noise: torch.Generator, frames: slice) -> tuple:
         """What the voice model sings (1, T * hop), and at which pitch (1, T).

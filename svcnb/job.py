@@ -7,6 +7,7 @@ Notebook: 05_infer
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from svcnb.f0 import F0
 from svcnb.mixing import Timeline, frame_weights
 from svcnb.options import ConvertError, Options
 from svcnb.slicer import Chunk
-from svcnb.stream import Piece, Source, at_rate, find_chunks, fit, join, plan, writer
+from svcnb.stream import Piece, Source, at_rate, find_chunks, fit, join, one_ahead, plan, writer
 
 LEAST_PAD = 0.1  # seconds of silence around a piece that encoders and predictors need
 
@@ -93,15 +94,17 @@ class Job:
 
     def _parts(self) -> Iterator[tuple[np.ndarray, int]]:
         rate = self.source.sample_rate
-        for piece in plan(self.found, rate, self.options.clip, self.options.linear_gradient):
-            start, end = self._at(piece.start), self._at(piece.end)
-            wav = self._sing(piece, start, end) if piece.voiced else np.zeros(end - start, np.float32)
-            yield wav, self._at(piece.start + piece.overlap) - start
+        pieces = plan(self.found, rate, self.options.clip, self.options.linear_gradient)
+        for piece, sing in one_ahead((piece, self._hear(piece)) for piece in pieces):
+            yield sing(), self._at(piece.start + piece.overlap) - self._at(piece.start)
             if self.progress is not None:
                 self.progress(piece.end / rate, self.source.samples / rate)
 
-    def _sing(self, piece: Piece, start: int, end: int) -> np.ndarray:
-        rate = self.source.sample_rate
+    def _hear(self, piece: Piece) -> Callable[[], np.ndarray]:
+        """What sings a piece, once it is heard; a converter that can not hear first does both then."""
+        start, end, rate = self._at(piece.start), self._at(piece.end), self.source.sample_rate
+        if not piece.voiced:
+            return partial(np.zeros, end - start, np.float32)
         pad = int(max(self.options.pad_seconds, LEAST_PAD) * rate)
         wav = np.pad(self.source.read(piece.start, piece.end), pad)
         before = pad * self.rate // rate
@@ -109,7 +112,14 @@ class Job:
         first = (start - before) / self.hop  # frame of the song at which the padded piece begins
         frames = (before + end - start + after) // self.hop
         own = None if self.own is None else shift_frames(self.own, first, frames)
-        sound, f0 = self.converter.sing(wav, rate, self._singer(first, frames), self.options, own)
+        hear = getattr(self.converter, "hear", None) or partial(partial, self.converter.sing)
+        sing = hear(wav, rate, self._singer(first, frames), self.options, own)
+        return partial(self._sing, sing, start, end, before, after)
+
+    def _sing(self, sing: Callable[[], tuple], start: int, end: int, before: int, after: int) -> np.ndarray:
+        """A piece from sample start to end of the result; it comes with so many samples more before and after."""
+        sound, f0 = sing()
+        first = (start - before) / self.hop
         frames = range(-(-start // self.hop), min(-(-end // self.hop), len(self.melody.hz)))
         sung = shift_frames(f0, frames.start - first, len(frames))
         self.melody.hz[frames.start : frames.stop] = sung.hz

@@ -6,9 +6,11 @@ Notebook: 05_infer
 import errno
 import shutil
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import librosa
 import numpy as np
@@ -18,6 +20,7 @@ from svcnb.audio import BLOCK, AudioError, crossfade, open_sound, output_format,
 from svcnb.files import whole_file
 from svcnb.slicer import Chunk, Frames, slice_loudness
 
+T = TypeVar("T")
 LONGEST = 25.0  # seconds converted at once where no silence is met: bounds memory, and Whisper hears 30 s at most
 OVERLAP = 0.5  # seconds of crossfade at such a forced cut
 
@@ -128,6 +131,16 @@ def plan(chunks: Iterable[Chunk], sample_rate: int, clip: float = 0, overlap: fl
         for start in range(chunk.start, chunk.end, step):
             early = lead if start > chunk.start else 0
             yield Piece(start - early, min(start + step, chunk.end), chunk.voiced, early)
+
+
+def one_ahead(items: Iterable[T]) -> Iterator[T]:
+    """The same items, each made by a thread of its own while the one before is in use."""
+    items, end = iter(items), object()
+    with ThreadPoolExecutor(1) as worker:
+        coming = worker.submit(next, items, end)
+        while (item := coming.result()) is not end:
+            coming = worker.submit(next, items, end)
+            yield item
 
 
 def fit(wav: np.ndarray, length: int) -> np.ndarray:

@@ -84,6 +84,8 @@ def tone(seconds=3.0, rate=16000):
 class StandInConverter(Converter):
     """The golden stand-in for one call of the model: what comes in at half the level, plus the number of the call."""
 
+    hear = None
+
     def __init__(self, case):
         super().__init__(StandInModel(), config(case["target_sample"], case["hop_size"]), StandInEncoder(), "cpu")
         self.extra, self.calls = case["stub"]["extra_out_samples"], []

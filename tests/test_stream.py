@@ -1,4 +1,5 @@
 import json
+import threading
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from safetensors.numpy import load_file
 from svcnb import audio, stream
 from svcnb.audio import AudioError
 from svcnb.slicer import Chunk, slice_silence
-from svcnb.stream import Piece, Source, find_chunks, fit, join, plan, writer
+from svcnb.stream import Piece, Source, find_chunks, fit, join, one_ahead, plan, writer
 
 RATE = 8000
 
@@ -184,3 +185,26 @@ def test_a_full_disk_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(stream.shutil, "disk_usage", lambda folder: type("Usage", (), {"free": 0}))
     with pytest.raises(OSError, match="the disk is full"), writer(tmp_path / "a.wav", RATE) as write:
         write(song())
+
+
+def test_the_next_item_is_made_while_one_is_in_use():
+    begun = [threading.Event() for _ in range(3)]
+
+    def items():
+        for i, event in enumerate(begun):
+            event.set()
+            yield i
+
+    for i, item in enumerate(one_ahead(items())):
+        assert item == i and begun[min(i + 1, 2)].wait(10)
+
+
+def test_what_goes_wrong_ahead_is_raised_in_its_turn():
+    def items():
+        yield 1
+        raise ValueError("two")
+
+    ahead = one_ahead(items())
+    assert next(ahead) == 1
+    with pytest.raises(ValueError, match="two"):
+        next(ahead)
