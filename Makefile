@@ -9,7 +9,7 @@ COLAB_PYTHON ?= python3.13
 TEST_ENV := SVCNB_FAST=1 MPLBACKEND=agg PYTHONHASHSEED=0 OMP_NUM_THREADS=1 TQDM_DISABLE=1 CUBLAS_WORKSPACE_CONFIG=:4096:8
 NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout 300 --nbval-sanitize-with tests/notebooks/sanitize.cfg
 
-.PHONY: help demo test test-colab lab bench notebooks clean
+.PHONY: help demo test test-colab lab bench notebooks chromium clean
 
 help:
 	@echo "make demo    convert a song from one lesson singer to another, and score it"
@@ -31,7 +31,7 @@ lab: $(READY)
 bench: $(READY)
 	@$(BIN)/python -m benchmarks
 
-test: $(READY)
+test: $(READY) chromium
 	@echo "Linting"
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@echo "Running the tests and the notebooks, $(JOBS) at a time"
@@ -46,6 +46,13 @@ test-colab: .venv-colab/ready
 	@.venv-colab/bin/python -m pip install --quiet --disable-pip-version-check -r colab/preinstalled.txt nbval
 	@.venv-colab/bin/python colab/install.py
 	@touch $@
+
+# The widgets are tested in a browser. In a container, where one is root, it is fetched; elsewhere those tests skip.
+chromium:
+	@test -n "$$SVCNB_CHROMIUM" || command -v chromium >/dev/null || command -v chromium-browser >/dev/null || test "$$(id -u)" != 0 || { \
+		echo "Installing Chromium, which the tests of the widgets drive"; \
+		timeout 300 sh -c 'apt-get update && apt-get install -y --no-install-recommends chromium fonts-liberation' >/dev/null 2>&1 \
+		|| echo "It can not be had here, so those tests are left out"; }
 
 # For who edits them: afterwards look at the difference, then `make test`.
 notebooks: $(READY)

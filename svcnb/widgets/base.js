@@ -161,3 +161,17 @@ class Player {
     this.context?.close();
   }
 }
+
+/** A curve in Hz, `rate` values a second, as a soft tone; silent where it is 0. */
+function hum(curve, rate, duration) {
+  const sampleRate = 22050, sound = new AudioBuffer({ length: Math.max(1, Math.round(duration * sampleRate)), sampleRate });
+  const samples = sound.getChannelData(0);
+  let phase = 0, level = 0;
+  for (let i = 0; i < samples.length; i++) {
+    const hz = curve[Math.min(curve.length - 1, Math.floor((i / sampleRate) * rate))];
+    level += ((hz > 0 ? 0.15 : 0) - level) * 0.005; // a fade instead of a click
+    if (hz > 0) phase += (2 * Math.PI * hz) / sampleRate;
+    samples[i] = level * (Math.sin(phase) + 0.3 * Math.sin(2 * phase) + 0.1 * Math.sin(3 * phase));
+  }
+  return sound;
+}

@@ -9,7 +9,7 @@ class ConvertPanel {
     this.player = new Player(() => this.played());
     this.build();
     this.canvas.panel = this;
-    const renew = () => this.renew(), sung = () => this.listen();
+    const renew = () => this.renew(), sung = () => this.wanted && this.listen();
     const told = "change:values change:speaker change:start change:busy change:fresh change:said";
     model.on(told, renew);
     model.on("change:sounds", sung);
@@ -60,14 +60,14 @@ class ConvertPanel {
   /** The row of an option, and how to show a value in it. */
   control(knob) {
     const id = `${this.mark}-${knob.name}`, tell = (value) => this.model.send({ do: "set", name: knob.name, value });
-    const { parts, show } = { switch: toggle, choice, number }[knob.kind](knob, id, tell);
+    const { parts, show, after = "" } = { switch: toggle, choice, number }[knob.kind](knob, id, tell);
     for (const part of parts) {
       part.setAttribute("aria-describedby", `${id}-means`);
       part.disabled = Boolean(knob.missing);
     }
     const meaning = knob.missing ? `${knob.meaning} Not now: ${knob.missing}.` : knob.meaning;
     const row = make("div", { className: "svcnb-knob" }, make("label", { htmlFor: id }, knob.name),
-      make("span", { className: "svcnb-group" }, ...parts, knob.unit), make("span", { id: `${id}-means` }, meaning));
+      make("span", { className: "svcnb-group" }, ...parts, knob.unit || after), make("span", { id: `${id}-means` }, meaning));
     return { knob, row, show };
   }
 
@@ -92,7 +92,6 @@ class ConvertPanel {
   }
 
   async listen() {
-    if (!this.wanted && !this.model.get("fresh")) return;
     this.wanted = false;
     const buffers = await this.player.load(this.model.get("sounds"));
     await this.player.play(buffers, this.gains(), 0);
@@ -223,9 +222,8 @@ function number(knob, id, tell) {
   slider.oninput = () => { field.value = slider.value; };
   const none = make("input", { type: "checkbox", change: () => tell(none.checked ? null : usual) });
   none.setAttribute("aria-label", `${name} as usual`);
-  none.title = "as usual";
-  const parts = [...(least === null ? [] : [slider]), field, ...(knob.default === null ? [none] : [])];
-  return { parts, show: (value) => {
+  const open = knob.default === null, parts = [...(least === null ? [] : [slider]), field, ...(open ? [none] : [])];
+  return { parts, after: open ? "as usual" : "", show: (value) => {
     for (const part of [slider, field]) {
       part.value = value ?? usual;
       part.disabled = Boolean(knob.missing) || value === null;

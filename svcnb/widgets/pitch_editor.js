@@ -361,19 +361,8 @@ class PitchEditor {
     await this.player.play([this.song, this.tone()], ALL[this.heard.value], from);
   }
 
-  /** The curve as a soft tone, so that it can be heard before anything is converted. */
-  tone() {
-    const rate = 22050, sound = new AudioBuffer({ length: Math.max(1, Math.round(this.duration * rate)), sampleRate: rate });
-    const samples = sound.getChannelData(0);
-    let phase = 0, level = 0;
-    for (let i = 0; i < samples.length; i++) {
-      const hz = this.hz[Math.min(this.hz.length - 1, Math.floor((i / rate) * this.rate))];
-      level += ((hz > 0 ? 0.15 : 0) - level) * 0.005; // a fade instead of a click
-      if (hz > 0) phase += (2 * Math.PI * hz) / rate;
-      samples[i] = level * (Math.sin(phase) + 0.3 * Math.sin(2 * phase) + 0.1 * Math.sin(3 * phase));
-    }
-    return sound;
-  }
+  /** The curve as a tone, so that it can be heard before anything is converted. */
+  tone() { return hum(this.hz, this.rate, this.duration); }
 
   played() {
     const on = this.player.playing;
