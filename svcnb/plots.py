@@ -166,6 +166,33 @@ def points(places: np.ndarray, groups: Sequence[str], title: str = "") -> Figure
     return figure
 
 
+def film(pictures: Mapping[str, np.ndarray], title: str = "") -> Figure:
+    """Log mels (T, M) by name side by side, one colour scale for all: a strip to see noise come or go."""
+    figure, all_axes = _figure(1, 1.9, title, len(pictures))
+    for axes, (name, mel) in zip(all_axes, pictures.items(), strict=True):
+        image = axes.imshow(mel.T, origin="lower", aspect="auto", cmap=HEAT, vmin=-12, vmax=2)
+        axes.set(xticks=[], yticks=[])
+        axes.set_title(name, fontsize=9)
+    figure.colorbar(image, ax=list(all_axes), label="log mel", pad=0.01)
+    return figure
+
+
+def by_calls(curves: Mapping[str, Mapping[int, float]], title: str = "", label: str = "mel distance") -> Figure:
+    """A measure against the number of network calls, both in powers of two, a line for each sampler."""
+    figure, (axes,) = _figure(1, 3.6, title)
+    for number, (name, curve) in enumerate(curves.items()):
+        style = dict(
+            color=COLOURS[number % len(COLOURS)], ls=DASHES[number % len(DASHES)], marker="osD^vPX*<"[number % 9]
+        )
+        axes.plot(list(curve), list(curve.values()), lw=1.6, ms=4, label=name, **style)
+    axes.set_xscale("log", base=2)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda calls, _: f"{calls:g}"))
+    top = max(value for curve in curves.values() for value in curve.values())
+    axes.set(xlabel="network calls", ylabel=label, ylim=(0, 1.15 * top))
+    figure.legend(loc="outside lower center", ncols=5, frameon=False)
+    return figure
+
+
 def losses(steps: Sequence[Step], title: str = "") -> Figure:
     """The losses of training steps, a panel each: as they came, and smoothed."""
     names = list(dict.fromkeys(name for step in steps for name in step.losses))

@@ -168,3 +168,21 @@ def test_leak_readings_by_ratio():
     assert [line.get_ydata().tolist() for line in left.lines] == [[0.5, 0.75], [0.4, 0.4]] * 2
     assert [line.get_ydata().tolist() for line in right.lines] == [[80, 40], [80, 70]]
     assert drawn(figure)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_film_shows_all_its_pictures_to_one_scale():
+    rng = np.random.default_rng(0)
+    figure = plots.film({name: rng.normal(-4, 3, (20, 12)) for name in ("noisy", "clear")}, "title")
+    first, second, _ = figure.axes
+    assert [axes.get_title() for axes in (first, second)] == ["noisy", "clear"]
+    assert first.images[0].get_clim() == second.images[0].get_clim() == (-12, 2)
+    assert first.images[0].get_array().shape == (12, 20) and drawn(figure)
+
+
+@pytest.mark.filterwarnings("error")
+def test_measures_by_calls_have_a_line_for_each_sampler():
+    (axes,) = plots.by_calls({"ddim": {2: 0.5, 8: 0.25}, "unipc": {2: 0.4}}).axes
+    assert [line.get_label() for line in axes.lines] == ["ddim", "unipc"]
+    assert axes.get_xscale() == "log" and axes.get_ylim() == (0, pytest.approx(0.575))
+    assert list(axes.lines[0].get_xdata()) == [2, 8]
