@@ -225,15 +225,15 @@ class DiffusionDataConfig(Section):
     sampling_rate: int = 44100  # Hz
     block_size: int = 512  # samples per frame
     duration: float = 2  # seconds of a training crop
-    encoder: str = "vec768l12"
+    encoder: str = "vec768l12"  # speech encoder
     cnhubertsoft_gate: int = 10  # never read by the original
     encoder_sample_rate: int = 16000  # never read by the original
     encoder_hop_size: int = 320  # never read by the original
     encoder_out_channels: int = 768  # width of the units
     training_files: str = "filelists/train.txt"
     validation_files: str = "filelists/val.txt"
-    extensions: list[str] = ["wav"]
-    unit_interpolate_mode: str = "left"
+    extensions: list[str] = ["wav"]  # never read: clips are wav
+    unit_interpolate_mode: str = "left"  # how units are stretched to frames; the template says "nearest"
 
 
 class DiffusionModelConfig(Section):
@@ -241,43 +241,43 @@ class DiffusionModelConfig(Section):
     n_layers: int = 20  # denoiser depth
     n_chans: int = 512  # denoiser width
     n_hidden: int = 256  # width of the condition
-    use_pitch_aug: bool = True
-    timesteps: int = 1000
+    use_pitch_aug: bool = True  # half of the clips shifted in pitch, formants and all, and the network told
+    timesteps: int = 1000  # of noise, from none to nothing else
     k_step_max: int = 0  # 0 trains all steps, else only the first k
-    n_spk: int = 1
+    n_spk: int = 1  # speakers; of one the network is not told
 
 
 class VocoderPaths(Section):
-    type: str = "nsf-hifigan"
+    type: Literal["nsf-hifigan", "nsf-hifigan-log10"] = "nsf-hifigan"  # the second wants decimal logarithms
     ckpt: str = "pretrain/nsf_hifigan/model"  # config.json lies beside it
 
 
 class DiffusionInferConfig(Section):
-    speedup: int = 10
-    method: str = "dpm-solver++"
+    speedup: int = 10  # steps that one network call goes back
+    method: str = "dpm-solver++"  # the sampler, where none is asked for
 
 
 class DiffusionEnv(Section):
-    expdir: str = "logs/44k/diffusion"
-    gpu_id: int = 0
+    expdir: str = "logs/44k/diffusion"  # inside the work folder: models, state, curves
+    gpu_id: int = 0  # which GPU trains, where device is cuda
 
 
 class DiffusionTrainConfig(Section):
-    num_workers: int = 4
-    amp_dtype: str = "fp32"  # fp32, fp16, bf16
-    batch_size: int = 48
-    cache_all_data: bool = True
-    cache_device: str = "cpu"
-    cache_fp16: bool = True
+    num_workers: int = 4  # processes that read clips, where they are not cached
+    amp_dtype: str = "fp32"  # fp32, fp16, bf16: what a training computes in
+    batch_size: int = 48  # per process
+    cache_all_data: bool = True  # keep mels and units in memory; then each clip has one random shift
+    cache_device: str = "cpu"  # or cuda: where they are kept
+    cache_fp16: bool = True  # keep them in half precision
     epochs: int = 100000
-    interval_log: int = 10
-    interval_val: int = 2000
-    interval_force_save: int = 5000
-    lr: float = 1e-4
-    decay_step: int = 100000
+    interval_log: int = 10  # steps between log lines
+    interval_val: int = 2000  # steps between validations; each also saves
+    interval_force_save: int = 5000  # models of multiples of this many steps stay
+    lr: float = 1e-4  # AdamW
+    decay_step: int = 100000  # steps after which the rate is multiplied by gamma
     gamma: float = 0.5
     weight_decay: float = 0
-    save_opt: bool = False
+    save_opt: bool = False  # the optimiser in the models, too, as the original goes on from there
     ema_decay: float = 0.0  # ours: averaged weights in the saved models; 0 keeps none
     clear_start: bool = False  # ours: start by saying that all is noise, for small models and short trainings
     warmup_steps: int = 0  # ours: the rate rises from 0 in the first steps

@@ -172,3 +172,15 @@ def test_speakers_are_found_by_name_or_number():
 def test_config_needs_no_torch():
     code = "import sys, svcnb, svcnb.config; sys.exit('torch' in sys.modules or 'librosa' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"vocoder": {"type": "hifi-gan"}}, r"vocoder.type is 'hifi-gan', but input should be 'nsf-hifigan' or"),
+        ({"model": {"type": "flow"}}, r"model.type is 'flow', but input should be 'Diffusion' or 'RectifiedFlow'"),
+    ],
+)
+def test_what_a_diffusion_model_may_be_is_named(changes, said):
+    with pytest.raises(ConfigError, match=said):
+        DiffusionConfig.parse(changes)
