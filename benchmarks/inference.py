@@ -67,7 +67,7 @@ def song(folder: Path, decoder: str, precision: str):
     """A whole conversion: silence, encoder, pitch, voice, joining."""
     encoder = encoders.get("vec768l12", folder / "hubert_base.pt", "cpu")
     converter = Converter(voice(decoder, precision), Config.preset("full", speakers=["one"]), encoder, "cpu")
-    wav, _ = lesson.sing("tomas", "row")
+    wav = lesson.sing("tomas", "row")[0][: 8 * lesson.RATE]
     return lambda: converter.convert(wav, lesson.RATE, "one"), len(wav) / lesson.RATE
 
 
