@@ -103,11 +103,11 @@ MUTATIONS = [
              'path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")', "path", "test_files.py"),
     Mutation("pitch in evaluation is not shifted", "evaluate/measures.py", "* 2 ** (semitones / 12)",
              "* 2 ** (-semitones / 12)", "evaluate/test_compare.py -k 'cents or shift'"),
-    Mutation("octaves of an own melody are lost", "f0/postprocess.py", "return 10 * 2 ** (cents / 1200)",
+    Mutation("cents lose their octave", "f0/postprocess.py", "return 10 * 2 ** (cents / 1200)",
              "return 10 * 2 ** (cents / 1200 % 1)", "f0/test_postprocess.py"),
     Mutation("windows of an encoder have no margin", "encoders/windows.py", "frames if end == frames else end - margin",
              "end", "encoders/test_windows.py"),
-    Mutation("diffusion begins a step off", "models/noising.py", "torch.randint(0, self.k_step,",
+    Mutation("the first step of diffusion is not trained", "models/noising.py", "torch.randint(0, self.k_step,",
              "torch.randint(1, self.k_step,", "models/test_diffusion.py"),
 ]  # fmt: skip
 

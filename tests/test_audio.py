@@ -286,6 +286,11 @@ def test_a_crossfade_of_a_sound_with_itself_is_the_sound():
     np.testing.assert_array_equal(audio.crossfade(wav[:9000], wav[9000:], 0), wav)
 
 
+def test_a_crossfade_begins_with_the_first_and_ends_with_the_second():
+    joined = audio.crossfade(np.ones(5, np.float32), np.zeros(6, np.float32), 4)
+    np.testing.assert_allclose(joined, [1, 1, 2 / 3, 1 / 3, 0, 0, 0], atol=1e-6)
+
+
 def test_a_crossfade_longer_than_a_piece_is_refused():
     with pytest.raises(ValueError, match="does not fit"):
         audio.crossfade(tone()[:100], tone(), 101)

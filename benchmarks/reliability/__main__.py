@@ -91,7 +91,7 @@ def long_song(place: Path, minutes: int) -> str:
 
 def outcome(tests: str, examples: int) -> str:
     """The last line of pytest."""
-    command = [sys.executable, "-m", "pytest", "-q", *shlex.split(tests)]
+    command = [sys.executable, "-m", "pytest", "--disable-warnings", *shlex.split(tests)]
     result = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"SVCNB_FUZZ": str(examples)})
     return f"{result.stdout.strip().splitlines()[-1]} (`{tests}`)"
 

@@ -3,7 +3,17 @@
 import numpy as np
 import pytest
 
-from svcnb.f0.postprocess import align, fill, local_mean, mean_filter, median_filter, resize_nearest, resize_original
+from svcnb.f0.postprocess import (
+    align,
+    fill,
+    from_cents,
+    local_mean,
+    mean_filter,
+    median_filter,
+    resize_nearest,
+    resize_original,
+    to_cents,
+)
 
 KINDS = ["mixed", "leadtrail", "allzero", "one", "onefirst", "full"]
 
@@ -74,3 +84,8 @@ def test_local_mean_at_the_ends():
     cents = np.arange(20) * 20.0
     np.testing.assert_allclose(local_mean(salience, cents), [12, 368])
     assert local_mean(salience, cents, clamp=True)[0] < 12
+
+
+def test_twelve_hundred_cents_are_an_octave():
+    assert from_cents(np.array([0.0, 1200.0, 2400.0, 1200 * np.log2(44)])) == pytest.approx([10, 20, 40, 440])
+    assert to_cents([20.0, 440.0]) == pytest.approx([1200, 1200 * np.log2(44)])

@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 
 from svcnb.config import DiffusionConfig
 from svcnb.models.diffusion import Unit2Mel
+from svcnb.models.noising import GaussianDiffusion
 from svcnb.models.samplers import transfer
 from svcnb.models.schedule import linear_betas, noise_schedule
 from svcnb.models.wavenet import step_embedding
@@ -134,6 +135,11 @@ def test_noise_comes_from_the_generator_alone(data, tiny):
     assert torch.equal(mels[0], mels[1]) and not torch.equal(mels[0], mels[2])
     losses = [model.loss(*song[:3], torch.zeros(1, 10, 8), song[3], generator=seeded(s)).item() for s in (1, 1, 2)]
     assert losses[0] == losses[1] != losses[2]
+
+
+def test_every_step_that_is_in_use_is_trained():
+    steps = GaussianDiffusion(None, 40, k_step=6).draw_steps(600, "cpu", torch.Generator().manual_seed(0))
+    assert sorted(set(steps.tolist())) == list(range(6)) and steps.bincount().min() > 60
 
 
 def test_training_steps(data, tiny):
