@@ -32,9 +32,9 @@ from svcnb.weights import Misfit, fit, is_constant, settings_behind, shared_name
 
 __all__ = [
     "CheckpointError", "Inert", "clean", "compress", "latest", "load_base", "load_clusters",
-    "load_diffusion", "load_index", "load_sovits", "load_vocoder", "new_vocoder", "read_torch", "read_weights",
-    "save_clusters", "save_diffusion", "save_discriminator", "save_index", "save_original", "save_original_diffusion",
-    "save_original_vocoder", "save_sovits", "save_vocoder",
+    "load_diffusion", "load_index", "load_sovits", "load_vocoder", "new_vocoder", "read_own", "read_torch",
+    "read_weights", "save_clusters", "save_diffusion", "save_discriminator", "save_index", "save_original",
+    "save_original_diffusion", "save_original_vocoder", "save_sovits", "save_vocoder",
 ]  # fmt: skip
 log = logging.getLogger(__name__)
 
@@ -216,11 +216,11 @@ def latest(folder: str | Path, prefix: str = "G_") -> Path | None:
 
 
 def clean(folder: str | Path, keep: int, by_time: bool = False) -> None:
-    """Remove all but the newest `keep` of the models G_* and of the critics D_*; base models (step 0) always stay.
+    """Remove all but the newest `keep` of G_*, of the critics D_* and of L_*; base models (step 0) always stay.
 
     Newest by steps, or by_time as the original does it. keep 0 removes none.
     """
-    for prefix in ("G_", "D_"):
+    for prefix in ("G_", "D_", "L_"):
         files = [path for path in _numbered(Path(folder), prefix) if _step(path) > 0]
         files.sort(key=lambda path: path.stat().st_mtime if by_time else _step(path))
         for path in files[: max(0, len(files) - keep)] if keep else ():
@@ -245,7 +245,7 @@ def _read(path: Path, part: str = "model") -> tuple[dict[str, torch.Tensor], dic
     if not path.is_file():
         raise CheckpointError(f"There is no file {path}.")
     if path.suffix == ".safetensors":
-        return _read_own(path)
+        return read_own(path)
     content = read_torch(path)
     if not isinstance(content, dict) or not isinstance(content.get(part), dict):
         raise CheckpointError(f"{path} is not a model of so-vits-svc: it has no part called {part!r}.")
@@ -253,7 +253,10 @@ def _read(path: Path, part: str = "model") -> tuple[dict[str, torch.Tensor], dic
     return {key: value for key, value in weights.items() if isinstance(value, torch.Tensor)}, content
 
 
-def _read_own(path: Path) -> tuple[dict[str, torch.Tensor], dict]:
+def read_own(path: str | Path) -> tuple[dict[str, torch.Tensor], dict]:
+    """The tensors and the metadata of an own file of any kind. Raises CheckpointError."""
+    if not Path(path).is_file():
+        raise CheckpointError(f"There is no file {path}.")
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}

@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
+from svcnb.follow import follow
 from svcnb.options import KNOWN, Options
 
 OURS = (ValueError, OSError, KeyError, ImportError)  # what the package raises with a sentence for the person
@@ -125,13 +126,15 @@ def train(
     precision: Annotated[str, option("auto, fp32, bf16 or fp16.")] = "auto",
     device: Annotated[str, option("auto or cpu.")] = "auto",
     tensorboard: Annotated[bool, option("Write curves and sounds for TensorBoard.")] = False,
+    lora: Annotated[int, option("Rank of low-rank weights beside the base, about 8; 0 trains the model itself.")] = 0,
 ) -> None:
     """Train a voice. Ctrl-C stops and saves; the same command goes on from there."""
     from svcnb.config import Config
     from svcnb.training import train_sovits
 
-    every = Config.load(_prepared(work) / "configs/config.json").train.log_interval
-    _follow(train_sovits(work, None, base, resume, steps, precision, device, tensorboard), every)
+    config = Config.load(_prepared(work) / "configs/config.json")
+    config, every = config.copy_with(train={"lora_rank": lora} if lora else {}), config.train.log_interval
+    follow(train_sovits(work, config, base, resume, steps, precision, device, tensorboard), every)
 
 
 @app.command()
@@ -150,7 +153,7 @@ def train_diffusion(
     from svcnb.training import train_diffusion
 
     every = DiffusionConfig.load(_prepared(work) / "configs/diffusion.yaml").train.interval_log
-    _follow(train_diffusion(work, None, vocoder, base, resume, steps, precision, device, tensorboard), every)
+    follow(train_diffusion(work, None, vocoder, base, resume, steps, precision, device, tensorboard), every)
 
 
 @app.command()
@@ -171,7 +174,7 @@ def train_vocoder(
 
     settings, base = VocoderTraining(disc_width=critics), base or registry.here("nsf-hifigan")
     made = train_vocoder(_prepared(work), base, None, settings, resume, steps, precision, device, tensorboard)
-    _follow(made, settings.log_interval)
+    follow(made, settings.log_interval)
     if out and (newest := checkpoint.latest(work / LOGS)):
         checkpoint.save_original_vocoder(out, checkpoint.load_vocoder(newest))
         typer.echo(f"Written: {out}")
@@ -181,37 +184,6 @@ def _prepared(work: Path) -> Path:
     if not (work / "configs/config.json").is_file():
         raise ValueError(f"{work} holds no prepared recordings; make them with: svcnb prepare RAW {work}")
     return work
-
-
-def _follow(steps: Iterator, every: int) -> None:
-    """Make the steps of a training and tell of them, in a bar and, each `every`, in a line."""
-    from tqdm import tqdm
-
-    with tqdm(disable=None, unit="step") as bar:
-        try:
-            for step in steps:
-                for line in _news(step, every):
-                    bar.write(line)
-                bar.update(step.step - bar.n)
-                name, loss = next((part for part in step.losses.items() if part[0] != "disc"), ("loss", 0))
-                bar.set_postfix({name: f"{loss:.2f}"})
-        except KeyboardInterrupt:
-            bar.write("Stopped and saved; the same command goes on from here.")
-            raise typer.Exit(130) from None
-
-
-def _news(step, every: int) -> Iterator[str]:
-    """What is worth a line of text in a training step."""
-    if step.resumed_from is not None:
-        yield f"Going on from step {step.resumed_from}."
-    if step.skipped:
-        yield f"Step {step.step} changed nothing: {step.skipped}."
-    elif step.step % every == 0:
-        losses = "  ".join(f"{name} {value:.2f}" for name, value in step.losses.items())
-        left = "" if step.eta is None else f"  {step.eta / 60:.0f} min left"
-        yield f"step {step.step}  epoch {step.epoch}  {losses}{left}"
-    if step.saved:
-        yield f"Saved: {step.saved}"
 
 
 @app.command()
@@ -339,6 +311,22 @@ def compress(
     checkpoint.compress(model, out, half)
     before, after = (path.stat().st_size / 1e6 for path in (model, out))
     typer.echo(f"Written: {out}, {after:.1f} MB instead of {before:.1f} MB")
+
+
+@app.command()
+def merge(
+    base: Annotated[Path, typer.Argument(help="Model that the voices were trained from.")],
+    voices: Annotated[
+        list[Path], typer.Argument(help="What `train --lora` wrote, L_*.safetensors; several are mixed.")
+    ],
+    out: Annotated[Path, option("File to write, .safetensors.")],
+    percent: Annotated[list[float] | None, option("How much of each, one for each; else the same of all.")] = None,
+) -> None:
+    """Put low-rank voices into their base: a plain voice, which everything opens."""
+    from svcnb import checkpoint, lora
+
+    checkpoint.save_sovits(out, *lora.merge(base, voices, percent or None))
+    typer.echo(f"Written: {out}")
 
 
 @app.command()

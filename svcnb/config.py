@@ -81,6 +81,7 @@ class TrainConfig(Section):
     prior_share: float = 0.0  # share of a batch decoded from the prior, as in conversion, instead of the posterior
     disc_width: float = 1.0  # width of the discriminator's layers; 1 is the original's
     ema_decay: float = 0.0  # averaged generator for conversion; 0 keeps none
+    lora_rank: int = 0  # of low-rank weights, trained beside a frozen base model; 0 trains the model itself
     pitch_aug: float = 0.0  # largest random shift of pitch in semitones, formants moving along
 
 

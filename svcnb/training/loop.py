@@ -159,8 +159,8 @@ def finish_before_stopping() -> Iterator[None]:
 
 
 def adamw(model: torch.nn.Module, rate: float, *args, **kwargs) -> torch.optim.AdamW:
-    """AdamW over a network's parameters, in one pass over memory where the device can."""
-    parameters = list(model.parameters())
+    """AdamW over what learns of a network, in one pass over memory where the device can."""
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     fused = all(p.device.type in ("cpu", "cuda") for p in parameters)
     return torch.optim.AdamW(parameters, rate, *args, fused=fused, **kwargs)
 

@@ -18,8 +18,11 @@ import torch
 from torch.utils.data import DataLoader
 
 from svcnb import checkpoint
+from svcnb.checkpoint import CheckpointError
 from svcnb.config import Config, TrainConfig
 from svcnb.dataset import Batch, Batches, SovitsDataset, collate
+from svcnb.lora import TRAINING_ONLY, save_lora
+from svcnb.models import lora
 from svcnb.models.discriminators import Discriminator
 from svcnb.models.sovits import Sovits, clear_start, slice_frames
 from svcnb.spectral import spec_to_mel, training_mel
@@ -27,6 +30,7 @@ from svcnb.training import gan, loop, losses
 from svcnb.training.board import reporter
 from svcnb.training.loop import Step
 from svcnb.training.state import State, describe, stored_state
+from svcnb.weights import fit
 
 LOGS = "logs/44k"  # inside the work folder: models, state, log
 
@@ -58,8 +62,13 @@ def train_sovits(
     tree = config.model_dump(mode="json")
     settings = {key: tree[key] for key in ("train", "data", "model", "spk")}
     with loop.alone_in(folder, acc):
-        state = new_state(config, acc, describe(settings, data.fingerprint()))
-        _begin(state, folder, base, resume)
+        going_on = resume and stored_state(folder / "state.pt")
+        base = None if going_on else base or checkpoint.latest(folder, "G_0")
+        if config.train.lora_rank and not (going_on or base):
+            raise CheckpointError("Low-rank weights are added to a finished model: give one as the base.")
+        state = new_state(config, acc, describe(settings, data.fingerprint()), base)
+        if going_on:
+            state.load(folder / "state.pt")
         batches = Batches(len(data), train.batch_size, train.seed, state.step, acc.process_index, acc.num_processes)
         last = min(max_steps or loop.ENDLESS, train.epochs * batches.per_epoch)
         report = reporter(
@@ -78,14 +87,17 @@ def train_sovits(
         yield from loop.run(state, loader, last, train.eval_interval, advance, keep, report)
 
 
-def new_state(config: Config, acc, made_from: dict | None = None) -> State:
-    """Fresh networks and optimisers, wrapped for the device and for several processes."""
+def new_state(config: Config, acc, made_from: dict | None = None, base: str | Path | None = None) -> State:
+    """Networks, fresh or from a base model, and optimisers, wrapped for the device and for several processes."""
     train = config.train
     with loop.own_random_numbers(train.seed, -1, 0):  # the same in every process
         generator = Sovits(config)
         discriminator = Discriminator(config.model.use_spectral_norm, train.disc_width)
-    if train.clear_start:
-        clear_start(generator)
+        if train.clear_start:
+            clear_start(generator)
+        fresh = [] if base is None else _load_base(Path(base), generator, discriminator)
+        if train.lora_rank:
+            _adapt(generator, train.lora_rank, fresh)
     models = {"generator": acc.prepare(generator), "discriminator": acc.prepare(discriminator)}
     adam = lambda model: loop.adamw(model, train.learning_rate, train.betas, train.eps)
     state = State(models, {name: adam(model) for name, model in models.items()}, made_from=made_from or {})
@@ -145,12 +157,23 @@ def _evaluate_and_save(state: State, config: Config, work: Path, step: Step, acc
     with state.averaged() as model:
         audio, scores = evaluate(model, SovitsDataset(config, work, "val"), acc.device)
         saved = folder / f"G_{state.step}.safetensors"
-        checkpoint.save_sovits(saved, model, config)
+        checkpoint.save_sovits(saved, _plain(model, config) if config.train.lora_rank else model, config)
+        if config.train.lora_rank:
+            save_lora(folder / f"L_{state.step}.safetensors", model, config)
     checkpoint.save_discriminator(folder / f"D_{state.step}.safetensors", state.plain_models()["discriminator"], config)
     state.save(folder / "state.pt")
     if config.train.keep_ckpts:
         checkpoint.clean(folder, config.train.keep_ckpts, by_time=True)  # the oldest, if begun anew
     return Step(**{**step.__dict__, "audio": audio, "scores": scores, "saved": saved})
+
+
+def _plain(model: Sovits, config: Config) -> Sovits:
+    """A model with its low-rank weights added in."""
+    trained, frozen = lora.parts(model)
+    with loop.own_random_numbers(config.train.seed, -1, 0):  # drawn and overwritten
+        whole = Sovits(config)
+    fit(whole, lora.combined(frozen, [trained], [1]))
+    return whole
 
 
 def evaluate(model: Sovits, data: SovitsDataset, device, most: int = 3) -> tuple[dict, dict]:
@@ -166,21 +189,21 @@ def evaluate(model: Sovits, data: SovitsDataset, device, most: int = 3) -> tuple
     return sounds, {"mel": float(np.mean(distances))} if distances else {}
 
 
-def _begin(state: State, folder: Path, base, resume: bool) -> None:
-    """Load what there is to start from."""
-    if resume and stored_state(folder / "state.pt"):
-        state.load(folder / "state.pt")
-    elif base := base or checkpoint.latest(folder, "G_0"):
-        _load_base(state, Path(base), state.plain_models())
-
-
-def _load_base(state: State, base: Path, plain: dict) -> None:
-    """Start from a trained model and, if its file lies beside, its critics."""
-    checkpoint.load_base(base, plain["generator"])
+def _load_base(base: Path, generator: Sovits, discriminator: Discriminator) -> list[str]:
+    """Start from a trained model and, if its file lies beside, its critics; what the generator begins afresh."""
     critic = base.with_name(base.name.replace("G_", "D_", 1).replace("voice", "critic"))
     if critic != base and critic.exists():
-        checkpoint.load_base(critic, plain["discriminator"])
-    state.begin_average()
+        checkpoint.load_base(critic, discriminator)
+    return checkpoint.load_base(base, generator)
+
+
+def _adapt(generator: Sovits, rank: int, fresh: list[str]) -> None:
+    """Low-rank weights for all that conversion needs."""
+    lora.adapt(generator, rank, but=TRAINING_ONLY)
+    if lacking := lora.parts(generator)[1].keys() & fresh:
+        raise CheckpointError(
+            f"The base has no {min(lacking)} of this shape; low-rank weights need one of the same settings and encoder."
+        )
 
 
 def _loader(data: SovitsDataset, batches: Batches, acc) -> DataLoader:

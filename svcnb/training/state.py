@@ -145,7 +145,7 @@ def _refuse_other(stored: dict, wanted: dict) -> None:
         for section, values in wanted["config"].items()
         for before in [stored["config"][section]]
         for key, value in values.items()
-        if before.get(key) != value and not (section == "train" and key in HARMLESS)
+        if before.get(key, value) != value and not (section == "train" and key in HARMLESS)
     ]
     differences += [
         f"spk.{name} is gone" for name in stored["config"].get("spk", {}) if name not in wanted["config"]["spk"]

@@ -4,7 +4,9 @@ import pytest
 from typer.testing import CliRunner
 
 from svcnb import checkpoint, cli
+from svcnb.models.sovits import Sovits
 
+from .conftest import small_config
 from .test_train_diffusion import FOLDER, settings, voice  # noqa: F401
 
 
@@ -30,3 +32,14 @@ def test_vocoder(work, voice, run, tmp_path):  # noqa: F811
     assert made.exit_code == 0 and f"Written: {tmp_path / 'mine'}" in made.stdout
     assert checkpoint.load_vocoder(tmp_path / "mine").n_mels == 20
     assert run("train-vocoder", tmp_path / "mine", *options).exit_code == 1
+
+
+def test_low_rank_voices(work, run, tmp_path):
+    config = small_config()
+    checkpoint.save_sovits(tmp_path / "base.safetensors", Sovits(config), config)
+    made = run("train", work, "--steps=2", "--lora=1", f"--base={tmp_path / 'base.safetensors'}")
+    assert made.exit_code == 0 and "Saved: " in made.stdout
+    voices = [work / "logs/44k/L_2.safetensors"] * 2
+    words = map(str, ["merge", tmp_path / "base.safetensors", *voices, f"--out={tmp_path / 'voice.safetensors'}"])
+    merged = CliRunner().invoke(cli.app, [*words, "--percent=30", "--percent=70"])
+    assert merged.exit_code == 0 and checkpoint.load_sovits(tmp_path / "voice.safetensors")[1].spk == config.spk
