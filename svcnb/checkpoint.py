@@ -203,7 +203,9 @@ def compress(source: str | Path, target: str | Path, half: bool = False) -> None
     stored, metadata = _read(source)
     state = {key: tensor for key, tensor in stored.items() if not key.startswith(_TRAINING_ONLY)}
     if half:
-        state = {key: tensor.half() if tensor.is_floating_point() else tensor for key, tensor in state.items()}
+        place = lambda tensor: (tensor.data_ptr(), tensor.shape)  # the same for tensors that several names share
+        once = {place(tensor): tensor.half() for tensor in state.values() if tensor.is_floating_point()}
+        state = {key: once.get(place(tensor), tensor) for key, tensor in state.items()}
     if source.suffix == ".safetensors":
         write_whole(target, save(state, metadata))
     else:

@@ -3,10 +3,11 @@
 import json
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from svcnb import cli
-from svcnb.checkpoint import load_sovits, save_sovits
+from svcnb.checkpoint import load_sovits, read_weights, save_original, save_sovits
 from svcnb.portable import Portable
 
 
@@ -40,3 +41,12 @@ def test_compress(model, tmp_path):
     assert line.startswith(f"Written: {tmp_path / 'small.safetensors'}, 0.")
     assert (tmp_path / "small.safetensors").stat().st_size < 0.55 * model.stat().st_size
     assert list(load_sovits(tmp_path / "small.safetensors")[1].spk) == ["a", "b", "c"]
+
+
+def test_what_is_shared_is_written_once_in_half_precision_too(small, tmp_path):
+    model, config = small(flow_share_parameter=True)
+    save_original(tmp_path / "G_1.pth", model, config)
+    run("compress", tmp_path / "G_1.pth", tmp_path / "half.pth", "--half")
+    weights = read_weights(tmp_path / "half.pth")
+    first, second = (weights[f"flow.flows.{n}.enc.cond_layer.weight_v"] for n in (0, 2))
+    assert first.dtype == torch.float16 and first.data_ptr() == second.data_ptr()
