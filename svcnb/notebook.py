@@ -9,7 +9,6 @@ import io
 import os
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,30 +86,6 @@ def compare(takes: dict[str, np.ndarray], sample_rate: int) -> Html:
     """A table of players, one for each named sound (N,) with values from -1 to 1."""
     rows = "".join(_player(html.escape(name), np.asarray(wav), sample_rate) for name, wav in takes.items())
     return Html(f"<table>{rows}</table>", f"[players: {', '.join(takes)}]")
-
-
-def panel(hear: Callable[..., Html], **bounds: tuple[float, float, float]):
-    """Sliders and a button that shows what `hear` makes of their values; works with ipywidgets 7 and 8.
-
-    bounds: for each of hear's arguments the value to begin with, the least and the greatest; whole numbers give whole
-    steps. Returns the widget, and a function that tells the values chosen.
-    """
-    import ipywidgets as widgets
-
-    knobs = {}
-    for name, (value, least, greatest) in bounds.items():
-        slider = widgets.FloatSlider if isinstance(value, float) else widgets.IntSlider
-        knobs[name] = slider(value, min=least, max=greatest, description=name, style={"description_width": "initial"})
-    button, heard = widgets.Button(description="Hear it"), widgets.HTML()
-
-    def chosen() -> dict[str, float]:
-        return {name: knob.value for name, knob in knobs.items()}
-
-    def listen(_) -> None:
-        heard.value = hear(**chosen()).markup
-
-    button.on_click(listen)
-    return widgets.VBox([*knobs.values(), button, heard]), chosen
 
 
 def _player(name: str, wav: np.ndarray, sample_rate: int) -> str:

@@ -50,17 +50,3 @@ def test_fast_mode_leaves_nothing_behind(tmp_path, fast):
     assert bool(kept) == (fast == "0")
     if kept:
         assert kept[0] == tmp_path / "svcnb-work/x"
-
-
-def test_panel_plays_what_was_chosen():
-    heard = []
-    box, chosen = notebook.panel(
-        lambda **values: heard.append(values) or notebook.Html("<b>sound</b>", "sound"),
-        semitones=(4, -24, 24),
-        noise=(0.4, 0.0, 1.0),
-    )
-    assert chosen() == {"semitones": 4, "noise": 0.4}
-    semitones, noise, button, player = box.children
-    semitones.value, noise.value = 7, 5.0  # beyond its bounds
-    button.click()
-    assert heard == [{"semitones": 7, "noise": 1.0}] and player.value == "<b>sound</b>"

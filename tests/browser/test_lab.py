@@ -148,6 +148,14 @@ def test_open_run_drag_convert_hear(page):
     }""")
     assert peak > 0.02
 
+    # The panel sings five seconds of what is asked of it.
+    asking = cell(page, "panel = ConvertPanel")
+    asking.get_by_label("semitones", exact=True).fill("7")
+    asking.get_by_role("button", name="Convert and hear").click()
+    strip = asking.locator("canvas")
+    page.wait_for_function("canvas => canvas.panel.player.playing", arg=strip.element_handle())
+    assert "'semitones': 7" in page.evaluate(ASK, "print(panel.options, len(panel.heard.audio))")
+
     # The plain players play, too.
     played = page.locator("audio").first.evaluate("""async audio => {
         const file = await (await fetch(audio.src)).arrayBuffer();
@@ -160,6 +168,6 @@ def test_open_run_drag_convert_hear(page):
     assert played[0] > 0.2 and played[1] > 0.05
 
     if folder := os.environ.get("SVCNB_SHOTS"):
-        for name, place in (("lab-editor", canvas), ("lab-compare", heard)):
+        for name, place in (("lab-editor", canvas), ("lab-compare", heard), ("lab-panel", strip)):
             place.scroll_into_view_if_needed()
             page.screenshot(path=Path(folder) / f"{name}.png")

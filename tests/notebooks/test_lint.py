@@ -94,3 +94,21 @@ def test_pictures_are_described(path):
 def test_outputs_and_counts_agree(path):
     for cell in cells(path, "code"):
         assert bool(cell.outputs) == (cell.execution_count is not None), cell.id  # nbval refuses the mixture
+
+
+def test_a_lesson_has_its_form(path):
+    if path.parent.name != "notebooks":
+        pytest.skip("this is no lesson")
+    by_name = {cell.id: cell for cell in cells(path)}
+    for words in ("**You will**", "**You need**", "**Time**", "**A word before we start.**"):
+        assert words in by_name["objectives"].source, words
+    text = "\n".join(cell.source for cell in cells(path, "markdown"))
+    ideas = set(re.findall(r"^## (.+)$", text, re.M)) - {"Exercises", "What you have now", "References"}
+    assert 3 <= len(ideas) <= 6 and text.count("**Predict**") >= 3
+    assert by_name["lab"].cell_type == "code"
+    exercises = [name for name in by_name if re.fullmatch(r"exercise-\d", name)]
+    assert 2 <= len(exercises) <= 3
+    for name in exercises:
+        assert "exercise" in by_name[f"{name}-work"].metadata.tags
+        assert by_name[f"{name}-solution"].source.startswith("<details><summary>Solution</summary>")
+    assert "what can go wrong" in by_name["recap"].source and f"notebook {path.stem[:2]} ok" in by_name["save"].source
