@@ -51,7 +51,9 @@ def lesson_stretches(seconds: float) -> Iterator[Stretch]:
     mel = lambda wav: converter.diffusion.vocoder.mel(torch.from_numpy(wav)[None], lesson.RATE)
     column = lambda values: torch.from_numpy(np.asarray(values, np.float32))[None, :, None]
     for source, target in PAIRS:
-        sung, truth = (wav[:length] for wav in (lesson.sing(source, "row")[0], lesson.sing(target, "row", source)[0]))
+        sung, truth = (
+            wav[:length] for wav in (lesson.sing(source, "row")[0], lesson.sing(target, "row", manner=source)[0])
+        )
         options = Options(semitones=lesson.semitones(source, target))
         units, f0 = converter.units_and_f0(sung, options)
         second, converter.diffusion = converter.diffusion, None
