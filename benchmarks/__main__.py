@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 
 OUT = Path("out/bench.json")
-MEASUREMENTS = "imports", "inference", "precision", "training", "memory", "notebooks"
+MEASUREMENTS = "imports", "inference", "onnx", "precision", "training", "memory", "notebooks"
 OWN_TABLES = "preparation", "clusters"
 
 
