@@ -50,6 +50,7 @@ class Graphs:
 
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3  # errors
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # threads that wait cost nothing
         try:
             return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's errors have no class of their own
