@@ -98,10 +98,9 @@ def distance(model: Unit2Mel, stretch: Stretch, sampler: str, k_step: int | None
 
 def table(curves: dict[str, dict[int, float]]) -> str:
     lines = [f"{'calls':20}" + "".join(f"{calls:>8}" for calls in CALLS)]
-    near = lambda curve, calls: min(curve.items(), key=lambda point: abs(point[0] - calls))[1] if curve else np.nan
-    return "\n".join(
-        [*lines, *(f"{name:20}" + "".join(f"{near(c, n):8.2f}" for n in CALLS) for name, c in curves.items())]
-    )
+    near = lambda curve, calls: next((d for n, d in curve.items() if abs(n - calls) <= 1 + calls / 8), np.nan)
+    lines += [f"{name:20}" + "".join(f"{near(curve, n):8.2f}" for n in CALLS) for name, curve in curves.items()]
+    return "\n".join(lines)
 
 
 def main(flow: Path | None = None, work: Path | None = None, model: Path | None = None, seconds: float = 4.0) -> None:
