@@ -28,9 +28,9 @@ RECORD = "kept.json"
 
 
 def finished(work: str | Path) -> list[str]:
-    """What of a work folder is worth keeping, relative to it: uploads, the newest voice, its state, songs."""
+    """What of a work folder is worth keeping, relative to it: uploads, own takes, songs, newest voice and its state."""
     work = Path(work)
-    found = [*sorted(work.glob("uploads/*/*")), *sorted(work.glob("songs/*"))]
+    found = [path for places in ("uploads/*/*", "raw/me/*", "songs/*") for path in sorted(work.glob(places))]
     voice = latest(work / LOGS)
     found += [voice] if voice else []
     found += [work / LOGS / "state.pt", work / LOGS / "config.json"]

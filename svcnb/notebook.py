@@ -15,7 +15,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from matplotlib.figure import Figure
+
+    from svcnb.training import Step
 
 IN_COLAB = "google.colab" in sys.modules
 FAST = os.environ.get("SVCNB_FAST", "") not in ("", "0")
@@ -26,13 +30,29 @@ MOUNT = Path(_thrown_away.name, "drive") if FAST else Path("/content/drive")  # 
 def setup(folder: str | Path | None = None) -> Path:
     """Make the workspace and say where it is; the notebooks leave there what the next one needs.
 
-    folder: None takes ./svcnb-work, on Colab /content/svcnb-work.
+    folder: None takes ./svcnb-work, on Colab /content/svcnb-work, with what an earlier session left on Drive.
     """
     place = _thrown_away.name if FAST else "/content/svcnb-work" if IN_COLAB else "svcnb-work"
     work = Path(folder or place).resolve()
     work.mkdir(parents=True, exist_ok=True)
+    if shelf():
+        from svcnb import drive
+
+        print(f"{len(drive.restore(shelf(), work))} files came from Drive, where finished work is kept")
     print(f"Ready: {'fast mode' if FAST else 'your work is kept in ' + str(work)}")
     return work
+
+
+def shelf() -> Path | None:
+    """The folder on Drive for the course's finished work; None where Drive is not mounted."""
+    return MOUNT / "MyDrive/svcnb/course" if (MOUNT / "MyDrive").is_dir() else None
+
+
+def kept(steps: "Iterator[Step]", work: Path) -> "Iterator[Step]":
+    """The steps of a training, whose voice and state are kept on Drive too, where that is mounted. Raises OSError."""
+    from svcnb import drive
+
+    return drive.keeping(steps, work, shelf())
 
 
 def mount_drive() -> Path:
