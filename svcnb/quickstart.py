@@ -115,7 +115,7 @@ class Voice:
 
             files.download(str(song))
         else:
-            print(f"Your song: {song}")
+            print(f"Your song, in the work folder: {song.relative_to(self.work.parent).as_posix()}")
 
     def given(self, name: str, kind: str) -> Path | None:
         """What a form names; or what was uploaded for it, now or before; None where there is nothing.
