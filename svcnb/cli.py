@@ -191,12 +191,13 @@ def clusters(
     work: Annotated[Path, typer.Argument(help="Folder that `prepare` made.")],
     out: Annotated[Path | None, option("File to write, .safetensors or .pt; else in the folder's logs.")] = None,
     count: Annotated[int, option("Centres for each singer.")] = 10_000,
+    device: Annotated[str, option("auto, cpu or cuda.")] = "auto",
 ) -> None:
     """Make k-means clusters of the recordings, for `convert --retrieval`."""
     from svcnb.retrieval import Clusters, save_clusters
 
     out = out or work / "logs/clusters.safetensors"
-    save_clusters(out, Clusters.of(work, count))
+    save_clusters(out, Clusters.of(work, count, device=device))
     typer.echo(f"Written: {out}")
 
 

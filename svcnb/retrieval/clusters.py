@@ -7,11 +7,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
+import torch
 
+from svcnb.encoders.base import pick_device
 from svcnb.retrieval.corpus import Units, as_queries, entry, mix_in, units_of, vectors
 
 COUNT = 10_000  # centres for each singer
-FEW = 256  # centres that are worth a careful start
+FEW = 512  # centres that are worth a careful start
+BLOCK = 16_384  # units compared with all centres at once on a GPU
 
 
 class Clusters:
@@ -22,14 +25,16 @@ class Clusters:
         self.centers = {name: vectors(table, str(name)) for name, table in centers.items()}
 
     @classmethod
-    def fit(cls, units: Iterable[tuple[str, np.ndarray]], count: int = COUNT, seed: int = 0) -> "Clusters":
+    def fit(
+        cls, units: Iterable[tuple[str, np.ndarray]], count: int = COUNT, seed: int = 0, device: str = "auto"
+    ) -> "Clusters":
         """Centres of pairs (speaker name, units (N, D)); where there are fewer units than centres, as many as units."""
-        return cls({name: kmeans(vectors(values, name), count, seed) for name, values in units})
+        return cls({name: kmeans(vectors(values, name), count, seed, device=device) for name, values in units})
 
     @classmethod
-    def of(cls, work: str | Path, count: int = COUNT, seed: int = 0) -> "Clusters":
+    def of(cls, work: str | Path, count: int = COUNT, seed: int = 0, device: str = "auto") -> "Clusters":
         """Centres of every singer of a prepared work folder. Raises RetrievalError."""
-        return cls.fit(units_of(work), count, seed)
+        return cls.fit(units_of(work), count, seed, device)
 
     def blend(self, units: Units, speaker: str, ratio: float) -> Units:
         """Units (T, D) with the share `ratio`, 0 to 1, of the centre nearest to each. Raises RetrievalError."""
@@ -41,17 +46,44 @@ class Clusters:
         return mix_in(units, centers[nearest[:, 0]], ratio)
 
 
-def kmeans(units: np.ndarray, count: int, seed: int = 0, rounds: int = 10) -> np.ndarray:
-    """Centres (min(count, N), D) of units (N, D); none goes empty, a large cluster is split instead."""
+def kmeans(units: np.ndarray, count: int, seed: int = 0, rounds: int = 10, device: str = "auto") -> np.ndarray:
+    """Centres (min(count, N), D) of units (N, D); none goes empty, a large cluster is split instead.
+
+    device: `auto` is a GPU where there is one.
+    """
     import faiss
 
     if len(units) <= count:
         return units.copy()
+    if (place := pick_device(device)).type == "cuda":
+        return lloyd(units, count, seed, rounds, place)
     job = faiss.Kmeans(
         units.shape[1], count, niter=rounds, seed=seed, min_points_per_centroid=1, max_points_per_centroid=len(units)
     )
     job.train(units, init_centroids=_start(units, count, seed) if count <= FEW else None)
     return job.centroids
+
+
+def lloyd(units: np.ndarray, count: int, seed: int, rounds: int, device: torch.device | str) -> np.ndarray:
+    """The same by torch on a device, for faiss-cpu knows no GPU; N over `count`."""
+    rng = np.random.default_rng(seed)
+    first = _start(units, count, seed) if count <= FEW else units[rng.permutation(len(units))[:count]]
+    points, centers = (torch.from_numpy(np.ascontiguousarray(table)).to(device) for table in (units, first))
+    noise = torch.Generator(device).manual_seed(seed)
+    for _ in range(rounds):
+        nearest = torch.cat([_nearest(block, centers) for block in points.split(BLOCK)])
+        sizes = torch.bincount(nearest, minlength=count)
+        centers = torch.zeros_like(centers).index_add_(0, nearest, points) / sizes.clamp(min=1)[:, None]
+        if empty := int((sizes == 0).sum()):  # these start again beside the largest
+            largest = centers[sizes.argsort(descending=True)[torch.arange(empty) % count]]
+            jump = torch.randn(largest.shape, generator=noise, device=device)
+            centers[sizes == 0] = largest * (1 + jump / 1024)
+    return centers.cpu().numpy()
+
+
+def _nearest(points: torch.Tensor, centers: torch.Tensor) -> torch.Tensor:
+    """The number of the centre (K, D) nearest to each point (N, D)."""
+    return (centers.square().sum(1) - 2 * points @ centers.T).argmin(1)
 
 
 def _start(units: np.ndarray, count: int, seed: int) -> np.ndarray:
