@@ -1,6 +1,7 @@
 """A minute of a singer whom the lesson voice has not met becomes a voice: seconds, steps and scores along the way.
 
     OMP_NUM_THREADS=2 python -m benchmarks.new_lesson_singer WORK
+    OMP_NUM_THREADS=2 python -m benchmarks.new_lesson_singer OTHER --lora 8
 
 The newcomer sings two songs; training starts from the lesson voice and stops after five minutes. Seconds are those of
 training alone, without the pauses for scoring. The scores are of the held-out song `row`, sung by two singers of the
@@ -19,6 +20,7 @@ from svcnb.convert import Converter
 from svcnb.evaluate import compare
 from svcnb.prepare import prepare
 from svcnb.training import train_sovits
+from svcnb.training.sovits import LOGS
 
 MINUTE = ("kitchen", "grace")  # together 58 seconds
 SOURCES, SONG = ("emil", "vera"), "row"
@@ -26,20 +28,21 @@ MARKS = (60, 120, 180, 300)  # seconds of training after which the voice is scor
 EVERY = 25  # steps between two savings: a voice can only be scored when it has been saved
 
 
-def main(work: Path) -> None:
-    """Prepare, train, and print a line at each mark."""
+def main(work: Path, lora: int = 0, rate: float = lesson.NEW_SINGER["learning_rate"], until: int = MARKS[-1]) -> None:
+    """Prepare, train, and print a line at each mark. lora: the rank of low-rank weights, in place of training all."""
     began = time.perf_counter()
     lesson.write_songs(work / "raw", [lesson.NEWCOMER], MINUTE)
     report = prepare(work / "raw", work, encoder="lesson", f0="fcpe", loudness="none", preset="lesson")
     print(report, f"\nsinging and preparing took {time.perf_counter() - began:.0f} s", flush=True)
-    settings = {**lesson.NEW_SINGER, "eval_interval": EVERY}
+    settings = {**lesson.NEW_SINGER, "eval_interval": EVERY, "lora_rank": lora, "learning_rate": rate}
     config = Config.load(work / "configs/config.json").copy_with(train=settings)
-    seconds, marks = 0.0, list(MARKS)
+    seconds, marks = 0.0, [mark for mark in MARKS if mark <= until]
     for step in train_sovits(work, config, base=lesson.voice_path(), device="cpu"):
         seconds += step.seconds
         if step.saved and seconds >= marks[0]:
             print(f"{seconds:4.0f} s {step.step:5} steps: {score(step.saved)}", flush=True)
             if not marks[1:]:
+                print(*(f"{path.name}: {path.stat().st_size / 1e6:.1f} MB" for path in (work / LOGS).glob("[GL]_*")))
                 break
             marks.pop(0)
 
