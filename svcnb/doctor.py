@@ -17,6 +17,7 @@ from pathlib import Path
 
 PYTHONS = ((3, 10), (3, 13))  # oldest and newest that the tests cover
 ENGINES = {"pm": "parselmouth", "dio, harvest": "pyworld", "crepe": "torchcrepe", "fcpe": "torchfcpe"}
+WHEELS = {"parselmouth": "praat-parselmouth", "pyworld": "pyworld-prebuilt"}  # packages named otherwise than modules
 EXTRAS = {  # what an optional package is for, and the extra that brings it
     "resemblyzer": ("speaker similarity", "eval"),
     "tensorboard": ("training curves in TensorBoard", "eval"),
@@ -120,7 +121,7 @@ def _audio() -> Iterator[Row]:
 def _predictors() -> Iterator[Row]:
     for names, module in ENGINES.items():
         failure = "" if importlib.util.find_spec(module) else f"{module} is not installed"
-        yield Row(f"f0 {names}", not failure, failure or f"{module}", f"pip install {module}")
+        yield Row(f"f0 {names}", not failure, failure or f"{module}", f"pip install {WHEELS.get(module, module)}")
 
 
 def _extras() -> Iterator[Row]:

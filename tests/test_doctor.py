@@ -17,10 +17,11 @@ def test_every_row_can_be_read():
 def test_what_is_missing_is_told(monkeypatch, tmp_path):
     monkeypatch.setattr(lesson, "voice_path", lambda: tmp_path / "voice.safetensors")
     monkeypatch.setattr(doctor, "ENGINES", {"new": "svcnb_not_there"})
+    monkeypatch.setattr(doctor, "WHEELS", {"svcnb_not_there": "svcnb-engine"})
     monkeypatch.setattr(doctor.shutil, "which", lambda name: None)
     rows = {row.name: row for row in doctor.examine()}
     assert rows["lesson voice"].ok is False
-    assert rows["f0 new"].ok is False and "pip install svcnb_not_there" in rows["f0 new"].advice
+    assert rows["f0 new"].ok is False and "pip install svcnb-engine" in rows["f0 new"].advice
     assert rows["ffmpeg"].ok is None
 
 
