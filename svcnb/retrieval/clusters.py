@@ -46,7 +46,7 @@ class Clusters:
         return mix_in(units, centers[nearest[:, 0]], ratio)
 
 
-def kmeans(units: np.ndarray, count: int, seed: int = 0, rounds: int = 10, device: str = "auto") -> np.ndarray:
+def kmeans(units: np.ndarray, count: int, seed: int = 0, rounds: int = 8, device: str = "auto") -> np.ndarray:
     """Centres (min(count, N), D) of units (N, D); none goes empty, a large cluster is split instead.
 
     device: `auto` is a GPU where there is one.
