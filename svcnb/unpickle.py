@@ -143,9 +143,10 @@ def _read_stream(file: BinaryIO, size: int) -> Any:
     if sorted(keys) != sorted(storages):
         raise _Refused("does not hold the tensors that it lists")
     for key in keys:
-        numel, dtype = int.from_bytes(file.read(8), "little"), storages[key].dtype
+        head, dtype = file.read(8), storages[key].dtype
+        numel = int.from_bytes(head, "little")
         data = file.read(numel * dtype.itemsize)
-        if numel != len(storages[key]) or len(data) != numel * dtype.itemsize:
+        if len(head) < 8 or numel != len(storages[key]) or len(data) != numel * dtype.itemsize:
             raise _Refused("is cut short")
         storages[key].copy_(_tensor_of_bytes(data, dtype))
     return content

@@ -297,6 +297,13 @@ def test_files_cut_short_anywhere(write, path):
             read_torch(path)
 
 
+def test_a_stream_cut_short_in_the_length_of_an_empty_tensor(path):
+    write_stream({"empty": torch.empty(0, 7)}, path)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(CheckpointError):
+        read_torch(path)
+
+
 def rezip(path, change, **settings):
     """Write a zip again with its records changed."""
     with zipfile.ZipFile(path) as archive:

@@ -52,7 +52,7 @@ def test_every_option_is_on_the_page(panel):
     assert [knob["name"] for knob in panel.knobs] == list(KNOWN) == list(panel.values)
     assert {knob["name"]: knob["kind"] for knob in panel.knobs if knob["kind"] != "number"} == {
         "f0_predictor": "choice", "auto_f0": "switch", "sampler": "choice", "only_diffusion": "switch",
-        "second_encoding": "switch",
+        "second_encoding": "switch", "half_diffusion": "switch",
     }  # fmt: skip
 
 
