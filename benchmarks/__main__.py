@@ -4,8 +4,9 @@
     python -m benchmarks inference training    these
     python -m benchmarks --list                what there is
 
-`share` is of what the machine can convolve, measured in turn with the rest; `original` how many times as fast as the
-original would be on such a machine. Preparation and k-means print tables of their own.
+`share` is of what the machine can convolve, measured in turn with the rest; `plain` how many times as fast as the
+original's way of computing, in turn on this machine; `figure` as the original itself on another machine. Preparation
+and k-means print tables of their own.
 """
 
 import importlib
@@ -24,9 +25,9 @@ OWN_TABLES = "preparation", "clusters"
 
 def line(row: dict) -> str:
     """A row of the table."""
-    share, original = (row.get(name) for name in ("share", "original"))
     cells = f"{row['what']:<44}{row['value']:9.3f} {row['unit']:<8}"
-    return cells + (f"{share:7.0%}" if share else "") + (f"{original:9.2f} ×" if original else "")
+    cells += f"{share:7.0%}" if (share := row.get("share")) else " " * 7
+    return cells + "".join(f"{ratio:9.2f} ×" if (ratio := row.get(name)) else " " * 11 for name in ("plain", "figure"))
 
 
 def main(names: list[str]) -> None:
@@ -36,7 +37,7 @@ def main(names: list[str]) -> None:
     about = {"machine": platform.machine(), "python": platform.python_version(), "torch": torch.__version__}
     about |= {"threads": torch.get_num_threads(), "rows": []}
     print(f"Measuring on {about['machine']}, torch {torch.__version__}, {about['threads']} threads")
-    print(f"{'':<44}{'':>18}{'share':>7}{'original':>11}")
+    print(f"{'':<44}{'':>18}{'share':>7}{'plain':>11}{'figure':>11}")
     for name in names or MEASUREMENTS + OWN_TABLES:
         if name in OWN_TABLES:
             subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=True)

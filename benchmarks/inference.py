@@ -1,7 +1,7 @@
 """Conversion at full size: each part, and a whole song, in seconds per second of audio.
 
-Random weights are as fast as trained ones. Beside it: how many times as fast as the original, whose figures are of a
-quiet machine that convolves 170 GFLOP/s; here it is asked what it would take on a machine like this one.
+Random weights are as fast as trained ones. Beside it: how many times as fast as the original's way of computing on this
+machine, `benchmarks.plain`, and as the original itself was on another: two cores that convolve 170 GFLOP/s.
 """
 
 import tempfile
@@ -10,19 +10,20 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.plain import plain
 from benchmarks.preparation import random_weights
-from benchmarks.timing import take_turns
+from benchmarks.timing import Timing, take_turns
 from svcnb import encoders, f0, lesson
 from svcnb.checkpoint import new_vocoder
 from svcnb.config import Config, DiffusionConfig, VocoderConfig
 from svcnb.convert import Converter
 from svcnb.models.diffusion import Unit2Mel
+from svcnb.models.norms import fold_weight_norm
 from svcnb.models.ready import ready_to_sing
 from svcnb.models.sovits import Sovits
 
 FRAMES = 172  # two seconds
 ORIGINAL = {"So-VITS nsf": 0.414, "So-VITS snake": 1.22, "vocoder": 0.358}  # s per s
-ORIGINAL_PEAK = 170  # GFLOP/s
 VOCODER = VocoderConfig(  # as the community's is built
     sampling_rate=44100, num_mels=128, n_fft=2048, hop_size=512, win_size=2048, fmin=40, fmax=16000, resblock="1",
     resblock_kernel_sizes=[3, 7, 11], resblock_dilation_sizes=[[1, 3, 5]] * 3, upsample_rates=[8, 8, 2, 2, 2],
@@ -32,8 +33,9 @@ VOICES = {"nsf": "nsf-hifigan", "snake": "nsf-snake-hifigan"}
 
 
 def voice(decoder: str, precision: str = "fp32") -> Sovits:
-    config = Config.preset("full").copy_with(model={"vocoder_name": VOICES[decoder]})
-    return ready_to_sing(Sovits(config).eval(), precision)
+    """precision: of `ready_to_sing`, or "plain"."""
+    model = Sovits(Config.preset("full").copy_with(model={"vocoder_name": VOICES[decoder]})).eval()
+    return plain(model) if precision == "plain" else ready_to_sing(model, precision)
 
 
 def parts(folder: Path) -> dict:
@@ -50,13 +52,14 @@ def parts(folder: Path) -> dict:
         "F0, fcpe": partial(f0.get("fcpe", lesson.RATE, config.data.hop_length, device="cpu"), wav),
     }
     for name in VOICES:
-        for precision in ("fp32", "bf16"):
+        for precision in ("plain", "fp32", "bf16"):
             sing = partial(voice(name, precision).infer, units, f0_row, torch.ones_like(f0_row), torch.tensor([0]))
             work[f"So-VITS {name}, {precision}"] = sing
     mel, column = torch.randn(1, FRAMES, 128), f0_row[..., None]
     diffusion = Unit2Mel(DiffusionConfig.preset()).eval()
     first = {"speaker": torch.tensor([0]), "source_mel": mel, "k_step": 100}
     work["diffusion, 100 steps in 10 calls"] = partial(diffusion, units.mT, column, column / 1000, **first)
+    work["vocoder, plain"] = partial(plain(fold_weight_norm(new_vocoder(VOCODER).eval())), mel, f0_row)
     for precision in ("fp32", "bf16"):
         vocoder = ready_to_sing(new_vocoder(VOCODER).eval(), precision)
         work[f"vocoder, {precision}"] = partial(vocoder, mel, f0_row)
@@ -79,10 +82,11 @@ def _quietly(run):
     return without_gradients
 
 
-def against_original(name: str, seconds: float, peak: float) -> float | None:
-    """How many times as fast as the original's figure, each beside what its machine convolves in float32."""
-    theirs = next((value for part, value in ORIGINAL.items() if name.startswith(part)), None)
-    return theirs and theirs * ORIGINAL_PEAK / (seconds * peak)
+def times_as_fast(name: str, timings: dict[str, Timing], figures: dict[str, float], length: float = 1.0) -> dict:
+    """As the same work in the original's way, and as the original's own figure for a unit of `length`."""
+    what, seconds = name.rsplit(", ", 1)[0], timings[name].seconds
+    slow = timings.get(f"{what}, plain")
+    return {"plain": slow and slow.seconds / seconds, "figure": what in figures and figures[what] * length / seconds}
 
 
 def measure() -> list[dict]:
@@ -94,10 +98,10 @@ def measure() -> list[dict]:
         for precision in ("fp32", "bf16"):
             name = f"a song, nsf, {precision}"
             work[name], lengths[name] = song(Path(folder), "nsf", precision)
-        for name, timing in take_turns(work, rounds=2).items():
-            ratio = against_original(name, timing.seconds / lengths[name], timing.machine)
+        timings = take_turns(work, rounds=3)
+        for name, timing in timings.items():
             rows.append(
                 {"what": name, "value": timing.seconds / lengths[name], "unit": "s per s", "share": timing.share}
-                | {"peak": timing.peak, "original": ratio}
+                | {"peak": timing.peak, **times_as_fast(name, timings, ORIGINAL, lengths[name])}
             )
     return rows
