@@ -66,10 +66,15 @@ def parts(folder: Path) -> dict:
     return {name: _quietly(run) for name, run in work.items()}
 
 
+def full_size(folder: Path, decoder: str, precision: str) -> Converter:
+    """A converter with a voice of random weights, which hears with the encoder in the folder."""
+    encoder = encoders.get("vec768l12", folder / "hubert_base.pt", "cpu")
+    return Converter(voice(decoder, precision), Config.preset("full", speakers=["one"]), encoder, "cpu")
+
+
 def song(folder: Path, decoder: str, precision: str):
     """A whole conversion: silence, encoder, pitch, voice, joining."""
-    encoder = encoders.get("vec768l12", folder / "hubert_base.pt", "cpu")
-    converter = Converter(voice(decoder, precision), Config.preset("full", speakers=["one"]), encoder, "cpu")
+    converter = full_size(folder, decoder, precision)
     wav = lesson.sing("tomas", "row")[0][: 8 * lesson.RATE]
     return lambda: converter.convert(wav, lesson.RATE, "one"), len(wav) / lesson.RATE
 

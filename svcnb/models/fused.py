@@ -1,7 +1,7 @@
 """The alias-free snake in one pass over memory, for singing on a CPU.
 
 Step by step, as `snake` has it, most of the time goes into carrying numbers to memory and back. Here a few samples of
-all channels go the whole way before the next ones come: the same numbers, in a fifth of the time.
+all channels go the whole way before the next ones come: the same numbers, in a quarter of the time.
 
 Notebook: 05_infer
 """

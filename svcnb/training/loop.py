@@ -87,22 +87,38 @@ def run(
     evaluates it and saves model and state; write is told of each.
     """
     saved = state.step
-    torch.set_flush_denormal(True)  # numbers near zero are slow on a CPU and of no use
+    with fast_arithmetic():
+        try:
+            for batch in islice(batches, max(0, last - state.step)):
+                with finish_before_stopping():
+                    step = advance(batch)
+                    if state.step % every == 0 or state.step == last:
+                        step, saved = keep(step), state.step
+                write(step)
+                yield step
+        except (KeyboardInterrupt, GeneratorExit):
+            if state.step > saved:
+                with finish_before_stopping():
+                    keep(step)
+                log.info("stopped and saved after step %d", state.step)
+            raise
+
+
+@contextlib.contextmanager
+def fast_arithmetic() -> Iterator[None]:
+    """Inside, a GPU multiplies float32 in TF32 and looks for its fastest convolutions, and a CPU takes tiny for zero.
+
+    Afterwards all is as it was; numbers near zero are slow on a CPU and of no use.
+    """
+    multiplying, searching = torch.get_float32_matmul_precision(), torch.backends.cudnn.benchmark
+    torch.set_flush_denormal(True)
+    torch.set_float32_matmul_precision("high")
+    torch.backends.cudnn.benchmark = True
     try:
-        for batch in islice(batches, max(0, last - state.step)):
-            with finish_before_stopping():
-                step = advance(batch)
-                if state.step % every == 0 or state.step == last:
-                    step, saved = keep(step), state.step
-            write(step)
-            yield step
-    except (KeyboardInterrupt, GeneratorExit):
-        if state.step > saved:
-            with finish_before_stopping():
-                keep(step)
-            log.info("stopped and saved after step %d", state.step)
-        raise
+        yield
     finally:
+        torch.backends.cudnn.benchmark = searching
+        torch.set_float32_matmul_precision(multiplying)
         torch.set_flush_denormal(False)
 
 
