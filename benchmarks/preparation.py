@@ -1,11 +1,12 @@
 """How fast features are made, beside one clip at a time in the original's way, on the same cores.
 
-    python -m benchmarks.preparation [--clips 12] [--rounds 2] [--diffusion]
+    python -m benchmarks.preparation [encoder+predictor …] [--clips 12] [--rounds 2] [--no-diffusion]
 
-The original's way: one process on all cores; for each clip sound, units, pitch (the predictor built anew for every
-clip), spectrogram, and with --diffusion volume and two mels, each written to a file of its own. Ours: `prepare`, a
-process for each core, batches of about one length, a file for each clip. Both have loaded their models and made a few
-clips before time is taken; they take turns. Networks of the real sizes have random weights, which are as fast.
+The original's way: one process on all cores; for each clip sound, units, pitch (the predictor and its file read anew
+for every clip), spectrogram, volume and two mels, each written to a file of its own. Ours: `prepare`, a process for
+each core, batches of about one length, a file for each clip. Both have loaded their models and made a few clips before
+time is taken; they take turns. Networks of the real sizes have random weights, which are as fast; fcpe is the
+original's fcpe.pt there and the smaller network of torchfcpe here, each the usual one.
 """
 
 import argparse
@@ -23,12 +24,13 @@ import torch
 from svcnb import audio, encoders, f0, lesson
 from svcnb.config import DataConfig
 from svcnb.dataset import features_path
+from svcnb.f0.fcpe import FcpeNet
 from svcnb.f0.rmvpe import RmvpeNet
 from svcnb.prepare.features import Recipe, Task, batches, extract
 from svcnb.prepare.workers import Workers
 from svcnb.spectral import NSF_HIFIGAN, spectrogram, vocoder_mel
 
-PAIRS = [("lesson", "fcpe"), ("vec768l12", "fcpe"), ("vec768l12", "rmvpe")]
+PAIRS = ["vec768l12+rmvpe", "vec768l12+fcpe", "vec768l12+harvest", "lesson+fcpe"]  # the original's usual pair first
 SECONDS = (5, 6, 7, 8, 10, 12)  # lengths of clips
 FAIRSEQ = [  # transformers' names → fairseq's
     (r"^masked_spec_embed$", "mask_emb"),
@@ -47,7 +49,7 @@ FAIRSEQ = [  # transformers' names → fairseq's
 
 
 def random_weights(folder: Path) -> None:
-    """ContentVec and RMVPE at their sizes, where `svcnb.registry` looks for them."""
+    """ContentVec, RMVPE and FCPE at their sizes, the first two where `svcnb.registry` looks for them."""
     from transformers import HubertConfig, HubertModel
 
     state = HubertModel(HubertConfig()).state_dict()
@@ -55,6 +57,10 @@ def random_weights(folder: Path) -> None:
         state = {re.sub(pattern, name, key): value for key, value in state.items()}
     torch.save({"model": state}, folder / "hubert_base.pt")
     torch.save({"model": RmvpeNet(5, 4, 4, width=16).state_dict()}, folder / "rmvpe.pt")
+    fcpe = FcpeNet(layers=6, width=512, bins=360, attention=True).state_dict()
+    weight = fcpe.pop("dense_out.weight")
+    fcpe |= {"dense_out.weight_g": weight.norm(dim=1, keepdim=True), "dense_out.weight_v": weight}
+    torch.save({"model": fcpe}, folder / "fcpe.pt")
 
 
 def sing_clips(folder: Path, count: int) -> list[Path]:
@@ -73,7 +79,8 @@ def original_way(clip: Path, encoder: encoders.Encoder, predictor: str, diffusio
     wav, _ = librosa.load(clip, sr=data.sampling_rate)
     units = encoder.units(librosa.resample(wav, orig_sr=data.sampling_rate, target_sr=encoders.RATE))
     torch.save(units.T[None], f"{clip}.soft.pt")
-    pitch = f0.get(predictor, data.sampling_rate, data.hop_length, original=True)(wav)
+    path = clip.with_name("fcpe.pt") if predictor == "fcpe" else None
+    pitch = f0.get(predictor, data.sampling_rate, data.hop_length, path=path, original=True)(wav)
     np.save(f"{clip}.f0.npy", np.array([pitch.filled(), pitch.voiced], object))
     sound = torch.from_numpy(wav)[None]
     torch.save(
@@ -104,13 +111,14 @@ def compare(encoder: str, predictor: str, clips: list[Path], rounds: int, diffus
 
             def make(clips: list[Path], recipe=recipe, workers=workers) -> None:
                 tasks = [Task(clip, lengths[clip], clip.name, recipe) for clip in clips]
-                parts = batches(tasks) if len(tasks) > 4 else [[task] for task in tasks]
+                parts = batches(tasks, workers.processes)
                 assert not any(problem for _, problem in workers.run_batches(extract, parts))
 
             ways[name] = make
         for way in ways.values():
             way(clips[:4])
-        return {name: min(seconds_of(way, clips) for _ in range(rounds)) for name, way in ways.items()}
+        turns = [{name: seconds_of(way, clips) for name, way in ways.items()} for _ in range(rounds)]
+        return {name: min(turn[name] for turn in turns) for name in ways}
 
 
 def error_of_half(encoder: str, clip: Path) -> float:
@@ -123,9 +131,10 @@ def error_of_half(encoder: str, clip: Path) -> float:
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    options.add_argument("pairs", nargs="*", default=PAIRS, help="encoder+predictor")
     options.add_argument("--clips", type=int, default=12)
     options.add_argument("--rounds", type=int, default=2)
-    options.add_argument("--diffusion", action="store_true", help="volume and mels too")
+    options.add_argument("--no-diffusion", action="store_true", help="neither volume nor mels")
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         os.environ["SVCNB_HOME"] = folder
@@ -134,12 +143,13 @@ def main() -> None:
         minutes = sum(audio.open_sound(clip).frames for clip in clips) / lesson.RATE / 60
         print(f"{len(clips)} clips, {minutes:.1f} minutes, {torch.get_num_threads()} cores; seconds a minute of audio")
         print(f"{'':24}{'original':>9}{'ours':>8}{'ratio':>7}{'half':>8}{'ratio':>7}{'its error':>11}")
-        for pair in PAIRS:
-            took = compare(*pair, clips, chosen.rounds, chosen.diffusion)
+        for pair in chosen.pairs:
+            encoder, predictor = pair.split("+")
+            took = compare(encoder, predictor, clips, chosen.rounds, not chosen.no_diffusion)
             ratios = [took["original"] / took[name] for name in ("ours", "half")]
             print(
-                f"{' + '.join(pair):24}{took['original'] / minutes:9.1f}{took['ours'] / minutes:8.1f}{ratios[0]:7.2f}"
-                f"{took['half'] / minutes:8.1f}{ratios[1]:7.2f}{error_of_half(pair[0], clips[0]):11.2%}",
+                f"{pair:24}{took['original'] / minutes:9.1f}{took['ours'] / minutes:8.1f}{ratios[0]:7.2f}"
+                f"{took['half'] / minutes:8.1f}{ratios[1]:7.2f}{error_of_half(encoder, clips[0]):11.2%}",
                 flush=True,
             )
             for clip in clips:

@@ -2,8 +2,9 @@
 
     python -m benchmarks.train_lesson_diffusion WORK --minutes 30
 
-It can be stopped and run again. --flow trains a rectified flow instead, --ship writes the model into the package. What
-the models are worth: `python -m benchmarks.sound`.
+It can be stopped and run again. --flow trains a rectified flow instead, --ship writes the model into the package. A
+WORK that is prepared already keeps its singers; --held-out leaves one of their songs for validation, --from-lesson
+begins with the lesson's network. What the models are worth: `python -m benchmarks.sound`.
 
 Notebook: 04_train_diffusion
 """
@@ -35,13 +36,27 @@ def settings(work: Path, flow: bool = False) -> DiffusionConfig:
     )  # fmt: skip
 
 
-def main(work: Path, minutes: float = 30, flow: bool = False, ship: bool = False) -> None:
+def hold_out(work: Path, song: str) -> None:
+    """Validate on one song, train on all others."""
+    clips = sorted(path.relative_to(work).as_posix() for path in work.glob("dataset/44k/*/*.wav"))
+    for name, wanted in (("train", False), ("val", True)):
+        chosen = [clip for clip in clips if Path(clip).stem.startswith(f"{song}_") == wanted]
+        (work / f"filelists/{name}.txt").write_text("".join(f"{clip}\n" for clip in chosen))
+
+
+def main(
+    work: Path, minutes: float = 30, flow: bool = False, ship: bool = False, held_out: str = "",
+    from_lesson: bool = False,
+) -> None:  # fmt: skip
     """Train for some minutes."""
     if not (work / "configs/config.json").exists():
         lesson.write_songs(work / "raw", songs=lesson.TRAIN_SONGS)
         print(prepare(work / "raw", work, encoder="lesson", f0="fcpe", loudness="none", preset="lesson"), flush=True)
+    if held_out:
+        hold_out(work, held_out)
     began, recent, config = time.monotonic(), [], settings(work, flow)
-    for step in train_diffusion(work, config, lesson.vocoder_path(), device="cpu"):
+    base = (lesson.flow_path() if flow else lesson.diffusion_path()) if from_lesson else None
+    for step in train_diffusion(work, config, lesson.vocoder_path(), base, device="cpu"):
         recent = [*recent[-499:], step.losses["noise"]]
         if step.saved:
             print(f"step {step.step} {time.monotonic() - began:.0f} s {np.mean(recent):.4f} {step.scores}", flush=True)

@@ -94,7 +94,7 @@ def extract_features(work: Path, manifest: Manifest, recipe: Recipe, workers: Wo
     tasks = [task for task in tasks if read_fingerprint(task.clip) != recipe.fingerprint(task.sha256)]
     problems = []
     try:
-        for task, problem in workers.run_batches(extract, batches(tasks)):
+        for task, problem in workers.run_batches(extract, batches(tasks, workers.wanted(len(tasks)))):
             if problem:
                 features_path(task.clip).unlink(missing_ok=True)
                 problems.append((task.clip.relative_to(work).as_posix(), problem))
@@ -103,11 +103,15 @@ def extract_features(work: Path, manifest: Manifest, recipe: Recipe, workers: Wo
     return len(tasks) - len(problems), sorted(problems)
 
 
-def batches(tasks: list[Task]) -> list[list[Task]]:
-    """Clips of about the same length together, longest first, up to `BATCH` seconds with what pads them."""
+def batches(tasks: list[Task], processes: int = 1) -> list[list[Task]]:
+    """Clips of about the same length together, longest first, up to `BATCH` seconds with what pads them.
+
+    With several processes there are at least four for each, so that none waits long for the last one.
+    """
     made: list[list[Task]] = []
+    most = BATCH if processes == 1 else min(BATCH, sum(task.seconds for task in tasks) / (4 * processes))
     for task in sorted(tasks, key=lambda task: -task.seconds):
-        if not made or (len(made[-1]) + 1) * made[-1][0].seconds > BATCH:
+        if not made or (len(made[-1]) + 1) * made[-1][0].seconds > most:
             made.append([])
         made[-1].append(task)
     return made

@@ -58,7 +58,7 @@ class Workers:
     def _results(
         self, function: Callable[[list[T]], list[R]], batches: list[list[T]]
     ) -> Iterator[tuple[list[T], list[R]]]:
-        if self._wanted(sum(map(len, batches))) == 1:
+        if self.wanted(sum(map(len, batches))) == 1:
             yield from ((batch, function(batch)) for batch in batches)
             return
         try:
@@ -72,7 +72,8 @@ class Workers:
                 '`if __name__ == "__main__":`. Run again with processes=1; what is done is kept.'
             ) from None
 
-    def _wanted(self, tasks: int) -> int:
+    def wanted(self, tasks: int) -> int:
+        """Processes that so many tasks are given to."""
         if self.processes is not None:
             return min(self.processes, max(tasks, 1))
         return max(1, min(_cores(), MOST, tasks // ENOUGH))

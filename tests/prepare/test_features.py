@@ -150,6 +150,8 @@ def test_clips_of_one_length_share_a_batch():
     made = [[task.seconds for task in batch] for batch in batches(tasks)]
     assert made == [[15, 14], [13, 9, 5.5], [5]]
     assert batches([]) == []
+    assert [len(batch) for batch in batches(tasks, processes=2)] == [1, 1, 1, 1, 1, 1]
+    assert [len(batch) for batch in batches(8 * tasks, processes=2)][:3] == [2, 2, 2]
 
 
 def test_a_bad_clip_does_not_spoil_its_batch(tmp_path, engines):
