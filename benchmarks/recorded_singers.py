@@ -32,6 +32,7 @@ FROM_LESSON = {  # no critics at first: other units, other singers
 def main(
     raw: Path, work: Path, held_out: str = "row", shifts: Path | None = None, minutes: float = 60,
     encoder: str = "whisper-ppg-base", encoder_path: Path | None = None, volume: bool = True,
+    base: Path = lesson.voice_path(),
 ) -> None:  # fmt: skip
     """Prepare, train for some minutes, convert and print the table; run again, it goes on."""
     songs = {path.parent.name: path for path in sorted(raw.glob(f"*/{held_out}.*"))}
@@ -43,7 +44,7 @@ def main(
     config = Config.load(work / "configs/config.json")
     config = config.copy_with(train=FROM_LESSON | {"vol_aug": volume}, model={"vol_embedding": volume})
     began = time.monotonic()
-    for step in train_sovits(work, config, base=lesson.voice_path(), device="cpu"):
+    for step in train_sovits(work, config, base=base, device="cpu"):
         if step.saved:
             losses = " ".join(f"{name} {value:.2f}" for name, value in step.losses.items())
             print(f"step {step.step} {time.monotonic() - began:.0f} s  {losses}  val {step.scores}", flush=True)

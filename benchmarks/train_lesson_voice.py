@@ -34,7 +34,7 @@ from svcnb.training import train_sovits
 
 pyworld = import_pyworld()
 HEAD = f"{'':18}{'cents':>7}{'voicing':>9}{'mel':>7}{'WORLD':>7}{'like target':>13}{'source':>8}"
-CONTINUED = {"learning_rate": 4e-4, "lr_decay": 0.98, "disc_start": 300}  # from a trained voice; decay per epoch
+CONTINUED = {"learning_rate": 4e-4, "lr_decay": 0.975, "disc_start": 2500}  # from a trained voice; decay per epoch
 LAYOUT = (7, 1), (9, 3), (7, 2), (7, 2), (13, 2), (8, 2)  # width and digits of a column
 PAIRS = [("bruno", "mina"), ("clara", "tomas"), ("mina", "emil"), ("vera", "clara")]
 
@@ -47,6 +47,7 @@ def main(
         return print(table(lesson.voice_path(), report, list(permutations(lesson.SINGERS, 2))))
     if not (work / "configs/config.json").exists():
         lesson.write_songs(work / "raw", songs=lesson.TRAIN_SONGS)
+        write_moved(work / "raw")
         print(prepare(work / "raw", work, encoder="lesson", f0="fcpe", loudness="none", preset="lesson"), flush=True)
         furnish(work)
     began, config = time.monotonic(), Config.load(work / "configs/config.json")
@@ -62,6 +63,15 @@ def main(
                 break
     if ship:
         package(work)
+
+
+def write_moved(raw: Path) -> None:
+    """Every training song once more by every singer, up to three semitones up or down: each vowel at more pitches."""
+    for i, singer in enumerate(lesson.SINGERS):
+        for j, song in enumerate(lesson.TRAIN_SONGS):
+            keys = -3, -2, -1, 1, 2, 3
+            wav = lesson.sing(singer, song, transpose=keys[(i + j) % 6], seed=1)[0]
+            soundfile.write(raw / singer / f"{song}_moved.wav", wav, lesson.RATE, "PCM_16")
 
 
 def furnish(work: Path, seed: int = 0) -> None:

@@ -74,6 +74,7 @@ class TrainConfig(Section):
     crop_frames: int = 790  # a clip of over crop_frames + 10 frames is cut to a random stretch of this length
     grad_clip: float = 0.0  # largest gradient norm; 0 does not clip
     c_stft: float = 0.0  # weight of the multi-resolution spectral loss
+    c_level: float = 0.0  # weight of the loudness loss
     c_gen: float = 1.0  # weight of the adversarial loss
     c_fm: float = 1.0  # weight of the feature matching loss
     disc_start: int = 0  # first step with a discriminator: reconstruction first

@@ -53,6 +53,8 @@ def clear_start(model: "Sovits") -> None:
     nsf_hifigan.clear_start(model.dec)
     with torch.no_grad():
         model.enc_p.f0_emb.weight.mul_(0.3)  # so that pitch does not drown what is sung
+        if model.emb_vol is not None:
+            model.emb_vol.weight.mul_(20)  # singing is at about 0.05, and would not be heard beside the units
         for encoder in (model.enc_p, model.enc_q):
             encoder.proj.bias.chunk(2)[1].fill_(-1.0)
 

@@ -10,6 +10,7 @@ from svcnb.models.discriminators import Verdicts
 from svcnb.models.sovits import TrainOutput
 from svcnb.spectral import spectrogram
 
+LOUDNESS = 1024, 512, 1e-7  # samples: window, hop; power that is as good as silence
 RESOLUTIONS = (512, 128), (1024, 256), (2048, 512)  # samples: window, hop
 
 
@@ -50,3 +51,13 @@ def multi_resolution_loss(audio: torch.Tensor, target: torch.Tensor) -> torch.Te
         y, t = spectrogram(audio, window, hop, window), spectrogram(target, window, hop, window)
         total = total + (t - y).abs().mean() + (t.log() - y.log()).abs().mean()
     return total / len(RESOLUTIONS)
+
+
+def loudness_loss(audio: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Distance of the logarithms of short-time power; (B, N) each.
+
+    A loud note lives in one or two bands of a mel and weighs little there: without this it comes out too soft.
+    """
+    window, hop, silence = LOUDNESS
+    level = lambda x: x.unfold(-1, window, hop).square().mean(-1).add(silence).log()
+    return (level(audio) - level(target)).abs().mean()

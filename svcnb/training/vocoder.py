@@ -51,6 +51,7 @@ class VocoderTraining(Section):
     segment_size: int = 8192  # samples of a clip in a step
     c_mel: float = 45  # weight of the mel loss
     c_stft: float = 10.0  # weight of the multi-resolution spectral loss
+    c_level: float = 10.0  # weight of the loudness loss
     c_gen: float = 1.0  # weight of the adversarial loss
     c_fm: float = 1.0  # weight of the feature matching loss
     disc_start: int = 0  # first step with critics
@@ -142,6 +143,7 @@ def train_step(state: State, batch: Batch, train: VocoderTraining, acc) -> tuple
     parts["mel"] = (whole_mel(made, config) - whole_mel(true, config)).abs().mean() * train.c_mel
     level = true.square().mean(1, keepdim=True).sqrt().clamp(min=0.01) / LOUD
     parts["stft"] = losses.multi_resolution_loss(made / level, true / level) * train.c_stft
+    parts["level"] = losses.loudness_loss(made / level, true / level) * train.c_level
     if critic:
         gen, fm = gan.verdict(state, real, fake, acc)
         parts |= {"gen": gen * train.c_gen, "fm": fm * train.c_fm}
@@ -152,14 +154,14 @@ def train_step(state: State, batch: Batch, train: VocoderTraining, acc) -> tuple
 def heard(batch: Batch, model: Vocoder, train: VocoderTraining) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """What the vocoder is given, mel (B, T, M) and f0 (B, T), and what it should make of it, (B, 1, T * hop).
 
-    Random: the level, and whether f0 has gaps where there is no voice, since conversion may give it either way.
+    The level is random. The pitch goes on where there is no voice, as it does in conversion.
     """
     hop, margin = model.hop, _margin(model.config)
     frames = train.segment_size // hop + 2 * margin  # the mel of a stretch is that of the whole clip but for its ends
-    wav, uv = batch.wav[:, 0, : frames * hop], batch.uv[:, :frames]
+    wav = batch.wav[:, 0, : frames * hop]
     size, loudest = (len(wav), 1), wav.abs().amax(1, keepdim=True).clamp(min=1e-3)
     wav = wav * QUIETEST * (PEAK / loudest / QUIETEST).clamp(min=1) ** torch.rand(size).to(wav)
-    f0 = batch.f0[:, :frames] * torch.maximum(uv, (torch.rand(size) < 0.5).to(uv))
+    f0 = batch.f0[:, :frames]
     inside = slice(margin, frames - margin)
     mel = model.mel(wav, model.sampling_rate)[:, inside]
     return mel, f0[:, inside], wav[:, None, inside.start * hop : inside.stop * hop]

@@ -1,6 +1,7 @@
 """Training steps against the original's: losses, gradients and weights of the same batch, weights and random draws."""
 
 import json
+import math
 
 import pytest
 import torch
@@ -99,6 +100,13 @@ def test_multi_resolution_loss_hears_a_wrong_spectrum():
     assert losses.multi_resolution_loss(tone, tone) == 0
     quieter, higher = 0.9 * tone, 0.5 * torch.sin(2 * torch.pi * 660 * t)[None]
     assert losses.multi_resolution_loss(quieter, tone) < losses.multi_resolution_loss(higher, tone)
+
+
+def test_loudness_loss_is_the_level_by_which_a_sound_is_off_whatever_its_pitch():
+    tone, other = (torch.sin(torch.arange(8192) * step)[None] for step in (0.1, 0.13))
+    assert losses.loudness_loss(tone, tone) == 0
+    assert losses.loudness_loss(tone / 2, tone).item() == pytest.approx(math.log(4), rel=1e-3)
+    assert losses.loudness_loss(other, tone) < 0.1
 
 
 def test_loud_source_reaches_the_last_stage(tiny_config):

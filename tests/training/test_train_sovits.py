@@ -67,7 +67,7 @@ def test_steps_tell_what_happened(unbroken):
     work, steps, _ = unbroken
     assert [s.step for s in steps] == [1, 2, 3, 4, 5, 6]
     assert [s.epoch for s in steps] == [1, 1, 2, 2, 3, 3]
-    assert set(steps[0].losses) == {"disc", "mel", "kl", "lf0", "stft", "gen", "fm", "total"}
+    assert set(steps[0].losses) == {"disc", "mel", "kl", "lf0", "stft", "level", "gen", "fm", "total"}
     assert steps[0].eta > 0 and steps[-1].eta == 0
     assert steps[1].saved and steps[1].scores["mel"] > 0 and len(steps[1].audio) == 2 and steps[0].saved is None
     model, config = load_sovits(steps[-1].saved)
