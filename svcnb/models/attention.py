@@ -56,6 +56,7 @@ class SelfAttention(nn.Module):
         return self.conv_o(y.transpose(2, 3).flatten(1, 2))
 
     def _relative(self, q, k, v, mask, p_dropout):
+        # The values per distance need the probabilities, which scaled_dot_product_attention keeps to itself.
         frames, window = q.shape[2], self.window
         q = q / math.sqrt(q.shape[-1])
         relative, scores = q @ self.emb_rel_k.mT, q @ k.mT
