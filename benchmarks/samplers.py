@@ -4,9 +4,14 @@
 
 Lesson singers: a song is told by one singer's voice and sung by another's; the truth is that other's own singing of it
 in the same manner. Shallow diffusion begins with the mel of the lesson voice, noised by 300 steps; `from noise` with
-nothing. --flow: a rectified flow beside it. --work: the validation clips of a prepared folder instead, for a `model`
-that was trained on it; shallow then begins with the true mel. Distances are mean differences of log mels in nats where
-the truth is above -9. Writes out/samplers.json and out/samplers.png.
+nothing. --flow: a rectified flow beside it. --work: the validation clips of a prepared folder instead, for models that
+were trained on it, here of all songs but `row`; shallow then begins with the true mel:
+
+    python -m benchmarks.train_lesson_diffusion WORK --held-out row --from-lesson --minutes 15    and again with --flow
+    python -m benchmarks.samplers --work WORK --model DIFFUSION/model_N.pt --flow FLOW/model_N.pt
+
+Distances are mean differences of log mels in nats where the truth is above -9. Writes out/samplers.json and
+out/samplers.png.
 
 Notebook: 04_train_diffusion
 """
@@ -27,7 +32,7 @@ from svcnb.diffuse import find_vocoder
 from svcnb.models import rectified, samplers
 from svcnb.models.diffusion import Unit2Mel
 from svcnb.options import Options
-from svcnb.training.diffusion_data import MelDataset, stack
+from svcnb.training.diffusion_data import MelDataset, MelItem, stack
 
 PAIRS = [("bruno", "mina"), ("clara", "tomas"), ("mina", "emil"), ("vera", "clara")]
 CALLS = 2, 4, 8, 16, 32, 64
@@ -63,12 +68,13 @@ def lesson_stretches(seconds: float) -> Iterator[Stretch]:
         yield Stretch((*told, torch.tensor([converter.speaker_id(target)])), mel(voice), mel(truth))
 
 
-def recorded_stretches(work: Path, path: Path) -> Iterator[Stretch]:
-    """Validation clips of a prepared folder, as a model there is told of them."""
+def recorded_stretches(work: Path, path: Path, seconds: float) -> Iterator[Stretch]:
+    """Some seconds of validation clips of a prepared folder, as a model there is told of them."""
     _, config = load_diffusion(path)
     data = MelDataset(config, work, find_vocoder(config, beside=path.parent).mel, "val")
+    frames = int(seconds * config.data.sampling_rate / config.data.block_size)
     for index in range(min(8, len(data.clips))):
-        item = stack([data[index, ""]])
+        item = stack([MelItem(*(x[:frames] if x.dim() else x for x in data[index, ""]))])
         yield Stretch((item.units, item.f0, item.volume, item.speaker), item.mel, item.mel)
 
 
@@ -105,7 +111,7 @@ def table(curves: dict[str, dict[int, float]]) -> str:
 
 def main(flow: Path | None = None, work: Path | None = None, model: Path | None = None, seconds: float = 4.0) -> None:
     """Measure, print, draw."""
-    stretches = list(recorded_stretches(work, model) if work else lesson_stretches(seconds))
+    stretches = list(recorded_stretches(work, model, seconds) if work else lesson_stretches(seconds))
     network = load_diffusion(model or lesson.diffusion_path())[0]
     ways: list[tuple[str, Unit2Mel, Callable]] = [(name, network) for name in samplers.SAMPLERS if name != "ddpm"]
     ways += [(f"flow, {name}", load_diffusion(flow)[0]) for name in rectified.SAMPLERS] if flow else []
