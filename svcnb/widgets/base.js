@@ -103,8 +103,9 @@ function secondsAxis(context, { left, right, bottom, from, to, ink }) {
 
 /** One clock on which sounds play together; `gains` says how loud each is. */
 class Player {
-  constructor(tell) {
+  constructor(tell, draw = () => {}) {
     this.tell = tell; // called when it starts and stops
+    this.draw = draw; // called for every picture of the screen while it plays
     this.offset = 0;
   }
   get seconds() {
@@ -138,6 +139,11 @@ class Player {
     longest.onended = () => this.playing && this.nodes?.includes(longest) && this.stop(true);
     [this.offset, this.started] = [from, when];
     this.tell();
+    this.tick();
+  }
+  tick() {
+    this.draw();
+    this.ticking = requestAnimationFrame(() => this.tick());
   }
   /** Fade to other gains in 15 ms, while everything goes on. */
   fade(gains) {
@@ -152,6 +158,7 @@ class Player {
     if (!this.playing) return;
     this.offset = rewind ? 0 : this.seconds;
     this.started = undefined;
+    cancelAnimationFrame(this.ticking);
     for (const node of this.nodes) node.stop();
     this.nodes = this.gains = undefined;
     this.tell();

@@ -6,7 +6,7 @@ class Compare {
   constructor(model, el) {
     Object.assign(this, { model, el, active: 0, cursor: 0, sounds: null });
     this.duration = model.get("seconds");
-    this.player = new Player(() => this.played());
+    this.player = new Player(() => this.played(), () => this.refresh());
     this.build();
     const renew = () => this.renew();
     model.on("change:trial", renew);
@@ -18,7 +18,6 @@ class Compare {
       model.off("change:trial", renew);
       el.removeEventListener("keydown", keys);
       for (const end of [leave, unwatch, this.voice.quiet]) end();
-      cancelAnimationFrame(this.ticking);
       this.player.close();
     };
   }
@@ -115,14 +114,7 @@ class Compare {
     if (!on) this.cursor = clamp(this.player.offset, 0, this.duration);
     this.playing.textContent = on ? "■ Stop" : "▶ Play";
     this.playing.setAttribute("aria-label", on ? "Stop (space)" : "Play from the cursor (space)");
-    cancelAnimationFrame(this.ticking);
-    if (on) this.tick();
     this.refresh();
-  }
-
-  tick() {
-    this.refresh();
-    this.ticking = requestAnimationFrame(() => this.tick());
   }
 
   // ---- mouse and keys

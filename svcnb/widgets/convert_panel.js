@@ -6,7 +6,7 @@ const TAKES = ["Original", "Converted"];
 class ConvertPanel {
   constructor(model, el) {
     Object.assign(this, { model, el, active: 1, mark: Math.random().toString(36).slice(2) });
-    this.player = new Player(() => this.played());
+    this.player = new Player(() => this.played(), () => this.refresh());
     this.build();
     this.canvas.panel = this;
     const renew = () => this.renew(), sung = () => this.wanted && this.listen();
@@ -19,7 +19,6 @@ class ConvertPanel {
       for (const name of told.split(" ")) model.off(name, renew);
       model.off("change:sounds", sung);
       for (const end of [leave, unwatch, this.voice.quiet]) end();
-      cancelAnimationFrame(this.ticking);
       this.player.close();
     };
   }
@@ -111,14 +110,7 @@ class ConvertPanel {
     this.hearing.setAttribute("aria-label", on ? "Stop" : `Convert and hear ${length} seconds`);
     this.hearing.disabled = busy;
     this.takes.forEach((take, i) => take.setAttribute("aria-pressed", i === this.active));
-    cancelAnimationFrame(this.ticking);
-    if (on) this.tick();
     this.refresh();
-  }
-
-  tick() {
-    this.refresh();
-    this.ticking = requestAnimationFrame(() => this.tick());
   }
 
   // ---- which seconds

@@ -13,7 +13,7 @@ class PitchEditor {
     [this.from, this.to] = [0, Math.min(this.duration, 12)];
     this.build();
     this.canvas.editor = this;
-    this.player = new Player(() => this.played());
+    this.player = new Player(() => this.played(), () => this.follow());
     this.fit();
     this.look(0);
     const renew = () => { this.hz = floats(model.get("hz")); this.preview = null; this.fit(); this.refresh(); this.voice.say(model.get("said")); };
@@ -26,7 +26,6 @@ class PitchEditor {
       model.off("change:hz", renew);
       model.off("change:can", can);
       for (const end of [leave, unwatch, this.voice.quiet]) end();
-      cancelAnimationFrame(this.ticking);
       this.player.close();
     };
   }
@@ -368,16 +367,13 @@ class PitchEditor {
     const on = this.player.playing;
     this.playing.textContent = on ? "■ Stop" : "▶ Play";
     this.playing.setAttribute("aria-label", on ? "Stop (space)" : "Play from the cursor (space)");
-    cancelAnimationFrame(this.ticking);
-    if (on) this.tick();
     this.refresh();
   }
 
-  tick() {
-    const s = this.player.seconds;
-    if (s > this.to) this.look(s);
+  /** The picture goes along with the playhead. */
+  follow() {
+    if (this.player.seconds > this.to) this.look(this.player.seconds);
     this.refresh();
-    this.ticking = requestAnimationFrame(() => this.tick());
   }
 }
 
