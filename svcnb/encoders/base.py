@@ -3,6 +3,7 @@
 Notebook: 02_features
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ class EncoderError(ValueError):
     """A speech encoder, its file or its input is not usable; the message says what to do."""
 
 
-class Encoder:
+class Encoder(ABC):
     """A speech encoder: a family says how a batch of sounds is encoded; windows and checks are the same for all.
 
     name, dim: what it is called, and how many values a frame of its units has. half: compute in half precision
@@ -40,16 +41,17 @@ class Encoder:
         self.device = pick_device(device)
         self.half = self.device.type == "cuda"
 
+    @abstractmethod
     def encode(self, wavs: list[torch.Tensor], survey: Any = None) -> list[torch.Tensor]:
         """Encode sounds (N,) on the device into units (T, D); survey: what `survey` found out about the whole."""
-        raise NotImplementedError
 
     def condition(self, wav: torch.Tensor) -> torch.Tensor:
         """Prepare a whole sound (N,) before it is cut into windows."""
         return wav
 
     def survey(self, wav: torch.Tensor) -> Any:
-        """What a window must know of the whole sound."""
+        """What a window must know of the whole sound: nothing, for most."""
+        return None
 
     def frames(self, samples: int) -> int:
         """Frames of units that a conditioned sound of so many samples gives."""
