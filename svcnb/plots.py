@@ -166,13 +166,26 @@ def points(places: np.ndarray, groups: Sequence[str], title: str = "") -> Figure
     return figure
 
 
-def film(pictures: Mapping[str, np.ndarray], title: str = "") -> Figure:
-    """Log mels (T, M) by name side by side, one colour scale for all: a strip to see noise come or go."""
-    figure, all_axes = _figure(1, 1.9, title, len(pictures))
+def film(
+    pictures: Mapping[str, np.ndarray],
+    hop: int = 512,
+    sample_rate: int = 44100,
+    low: float = 40,
+    high: float = 16000,
+    title: str = "",
+) -> Figure:
+    """Log mels (T, M) from `low` to `high` Hz side by side, one colour scale for all: to see noise come or go."""
+    figure, all_axes = _figure(1, 2.3, title, len(pictures))
+    ticks = [hz for hz in (200, 1000, 3000, 8000) if low < hz < high]
     for axes, (name, mel) in zip(all_axes, pictures.items(), strict=True):
-        image = axes.imshow(mel.T, origin="lower", aspect="auto", cmap=HEAT, vmin=-12, vmax=2)
-        axes.set(xticks=[], yticks=[])
+        extent = (0, len(mel) * hop / sample_rate, 0, mel.shape[1])
+        image = axes.imshow(mel.T, origin="lower", aspect="auto", extent=extent, cmap=HEAT, vmin=-12, vmax=2)
+        bands = librosa.mel_frequencies(mel.shape[1] + 2, fmin=low, fmax=high)[1:-1]
+        axes.set_yticks(np.interp(ticks, bands, np.arange(len(bands)) + 0.5), [_hertz(hz) for hz in ticks])
+        axes.tick_params(labelleft=axes is all_axes[0])
         axes.set_title(name, fontsize=9)
+    all_axes[0].set_ylabel("Hz")
+    figure.supxlabel("time in s", color=INK, fontsize=10)
     figure.colorbar(image, ax=list(all_axes), label="log mel", pad=0.01)
     return figure
 

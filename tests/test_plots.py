@@ -173,7 +173,7 @@ def test_leak_readings_by_ratio():
 @pytest.mark.filterwarnings("error")
 def test_a_film_shows_all_its_pictures_to_one_scale():
     rng = np.random.default_rng(0)
-    figure = plots.film({name: rng.normal(-4, 3, (20, 12)) for name in ("noisy", "clear")}, "title")
+    figure = plots.film({name: rng.normal(-4, 3, (20, 12)) for name in ("noisy", "clear")}, title="title")
     first, second, _ = figure.axes
     assert [axes.get_title() for axes in (first, second)] == ["noisy", "clear"]
     assert first.images[0].get_clim() == second.images[0].get_clim() == (-12, 2)
