@@ -1,8 +1,8 @@
 """A shelf for finished work: a folder on Google Drive, from which a session on a fresh machine goes on.
 
 Training reads and writes on the machine's own disk, which is fast and goes when the session goes. On the shelf lie only
-finished files: what was uploaded, the newest voice, the state of its training, converted songs. Each comes there whole
-or not at all, and `kept.json` says which are there and how large they are.
+finished files: what was uploaded, of each training the newest model and its state, converted songs. Each comes there
+whole or not at all, and `kept.json` says which are there and how large they are.
 
 Notebook: 03_train_sovits
 """
@@ -24,21 +24,28 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 LOGS = "logs/44k"
+TRAININGS = {  # a folder's models by what their names begin with, and the settings that lie beside them
+    LOGS: ("G_", "config.json"),
+    f"{LOGS}/diffusion": ("model_", "config.yaml"),
+    f"{LOGS}/vocoder": ("G_", "config.json"),
+}
 RECORD = "kept.json"
 
 
 def finished(work: str | Path) -> list[str]:
-    """What of a work folder is worth keeping, relative to it: uploads, own takes, songs, newest voice and its state."""
+    """What of a work folder is worth keeping, relative to it: uploads, own takes, songs, newest models and states."""
     work = Path(work)
-    found = [path for places in ("uploads/*/*", "raw/me/*", "songs/*") for path in sorted(work.glob(places))]
-    voice = latest(work / LOGS)
-    found += [voice] if voice else []
-    found += [work / LOGS / "state.pt", work / LOGS / "config.json"]
+    places = "recordings.txt", "uploads/*/*", "raw/me/*", "songs/*"
+    found = [path for place in places for path in sorted(work.glob(place))]
+    for folder, (prefix, settings) in TRAININGS.items():
+        model = latest(work / folder, prefix)
+        found += [model] if model else []
+        found += [work / folder / "state.pt", work / folder / settings]
     return [path.relative_to(work).as_posix() for path in found if path.is_file() and path.suffix != ".part"]
 
 
 def keep(work: str | Path, shelf: str | Path) -> list[str]:
-    """Copy to the shelf what is finished and not there yet, and take away voices that have a newer one.
+    """Copy to the shelf what is finished and not there yet, and take away models that have a newer one.
 
     Returns what was copied. Raises OSError with a sentence on what to do.
     """
@@ -51,7 +58,8 @@ def keep(work: str | Path, shelf: str | Path) -> list[str]:
             kept[name] = stamp
             copied.append(name)
             write_whole(shelf / RECORD, json.dumps(kept, indent=1))
-    for name in [name for name in kept if name.startswith(f"{LOGS}/") and name not in wanted]:
+    trained = {str(PurePosixPath(name).parent) for name in wanted} & TRAININGS.keys()
+    for name in [name for name in kept if str(PurePosixPath(name).parent) in trained and name not in wanted]:
         del kept[name]
         write_whole(shelf / RECORD, json.dumps(kept, indent=1))
         (shelf / name).unlink(missing_ok=True)

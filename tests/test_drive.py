@@ -22,6 +22,14 @@ def work(tmp_path):
         "logs/44k/D_200.safetensors": "critic",
         "logs/44k/state.pt": "state after 200",
         "logs/44k/config.json": "{}",
+        "logs/44k/diffusion/model_4.pt": "a diffusion model after 4",
+        "logs/44k/diffusion/model_8.pt": "a diffusion model after 8",
+        "logs/44k/diffusion/state.pt": "its state",
+        "logs/44k/diffusion/config.yaml": "its settings",
+        "logs/44k/vocoder/G_50.safetensors": "a vocoder after 50",
+        "logs/44k/vocoder/D_50.safetensors": "its critics",
+        "logs/44k/vocoder/state.pt": "its state",
+        "recordings.txt": "/where/they/lie",
         "dataset/44k/anna/a.wav": "a clip, which can be made again",
     }.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -40,7 +48,9 @@ def names(folder):
 
 KEPT = {
     "uploads/recordings/anna.zip", "songs/row.flac", "logs/44k/G_200.safetensors", "logs/44k/state.pt",
-    "logs/44k/config.json",
+    "logs/44k/config.json", "logs/44k/diffusion/model_8.pt", "logs/44k/diffusion/state.pt",
+    "logs/44k/diffusion/config.yaml", "logs/44k/vocoder/G_50.safetensors", "logs/44k/vocoder/state.pt",
+    "recordings.txt",
 }  # fmt: skip
 
 
@@ -57,6 +67,16 @@ def test_a_newer_voice_takes_the_place_of_the_older(work, shelf):
     assert set(drive.keep(work, shelf)) == {"logs/44k/G_300.safetensors", "logs/44k/state.pt"}
     assert names(shelf) == KEPT - {"logs/44k/G_200.safetensors"} | {"logs/44k/G_300.safetensors", "kept.json"}
     assert (shelf / "logs/44k/state.pt").read_text() == "state after 300"
+
+
+def test_a_training_that_is_not_here_stays_on_the_shelf(work, shelf, tmp_path):
+    drive.keep(work, shelf)
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(work / "logs/44k/diffusion", elsewhere / "logs/44k/diffusion")
+    (elsewhere / "logs/44k/diffusion/model_12.pt").write_text("a diffusion model after 12")
+    drive.keep(elsewhere, shelf)
+    assert "logs/44k/G_200.safetensors" in names(shelf) and "logs/44k/diffusion/model_12.pt" in names(shelf)
+    assert "logs/44k/diffusion/model_8.pt" not in names(shelf)
 
 
 def test_a_fresh_machine_goes_on(work, shelf):
