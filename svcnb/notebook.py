@@ -55,6 +55,34 @@ def kept(steps: "Iterator[Step]", work: Path) -> "Iterator[Step]":
     return drive.keeping(steps, work, shelf())
 
 
+def choose_recordings(work: Path, folder: str, singers: list[str], songs: list[str]) -> Path:
+    """The folder of recordings from now on: the named one, else what was recorded here, else the lesson's songs."""
+    from svcnb import lesson
+    from svcnb.files import write_whole
+
+    note = work / "recordings.txt"
+    note.unlink(missing_ok=True)
+    if folder:
+        write_whole(note, str(Path(folder).resolve()))
+    elif not any((work / "raw").glob("*/*")):
+        lesson.write_songs(work / "stand-in", singers, songs)
+    return recordings(work)
+
+
+def recordings(work: Path) -> Path:
+    """The folder of recordings that notebook 01 chose; where it was left out, lena of the lesson singers stands in."""
+    from svcnb import lesson
+
+    note, own, stand_in = work / "recordings.txt", work / "raw", work / "stand-in"
+    if note.exists():
+        return Path(note.read_text(encoding="utf-8"))
+    if any(own.glob("*/*")):
+        return own
+    if not stand_in.exists():
+        lesson.write_songs(stand_in, [lesson.NEWCOMER], ["kitchen"] if FAST else ["kitchen", "grace"])
+    return stand_in
+
+
 def mount_drive() -> Path:
     """Ask Colab for the person's Google Drive; the folder of its files."""
     from google.colab import drive

@@ -34,6 +34,21 @@ SIZES = {  # how large a voice is: what it hears through, and the settings that 
 HEARD = 30  # seconds that a player of the notebook holds; the whole song is in its file
 
 
+def beginning(work: Path) -> tuple[Config, Path | None]:
+    """Settings of a prepared work folder and the voice to start from: the lesson's or, downloaded, a full-size one.
+
+    None where there is none for its speech encoder. Raises DownloadError.
+    """
+    config = Config.load(work / "configs/config.json")
+    encoder = config.model.speech_encoder
+    if encoder == "lesson":
+        return config.copy_with(train=lesson.NEW_SINGER), lesson.voice_path()
+    if f"base-{encoder}-g" not in registry.TABLE:
+        return config, None
+    registry.fetch(f"base-{encoder}-d")  # training finds it beside the other
+    return config, registry.fetch(f"base-{encoder}-g")
+
+
 class Voice:
     """A voice in the making: its folder on this machine and, if it is kept, its folder on Drive."""
 
@@ -74,7 +89,7 @@ class Voice:
 
         from svcnb.widgets import TrainingMonitor
 
-        config, base = self._start()
+        config, base = beginning(self.work)
         most = 6 if nb.FAST else None
         begin = lambda: drive.keeping(train_sovits(self.work, config, base=base, max_steps=most), self.work, self.shelf)
         monitor = TrainingMonitor(begin, config.data.sampling_rate, minutes)
@@ -133,14 +148,6 @@ class Voice:
             for file, content in nb.upload().items():
                 write_whole(folder / Path(file).name, content)
         return next(iter(sorted(folder.glob("*"))), None)
-
-    def _start(self) -> tuple[Config, Path]:
-        """Settings, and the model to start from."""
-        config = Config.load(self.work / "configs/config.json")
-        if self.size == "lesson":
-            return config.copy_with(train=lesson.NEW_SINGER), lesson.voice_path()
-        registry.fetch("base-vec768l12-d")  # training finds it beside the other
-        return config, registry.fetch("base-vec768l12-g")
 
     def _distance(self, wav: np.ndarray, converter: Converter) -> int:
         f0 = pitch("fcpe", converter.sample_rate, converter.hop)(wav)

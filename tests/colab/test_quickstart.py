@@ -80,7 +80,9 @@ def test_training_keeps_what_it_saves_on_drive(colab, tmp_path, monkeypatch, cap
         yield step(logs / "G_100.safetensors")
 
     monkeypatch.setattr(quickstart, "train_sovits", training)
-    monkeypatch.setattr(voice, "_start", lambda: (SimpleNamespace(data=SimpleNamespace(sampling_rate=44100)), "a base"))
+    monkeypatch.setattr(
+        quickstart, "beginning", lambda _: (SimpleNamespace(data=SimpleNamespace(sampling_rate=44100)), "a base")
+    )
     voice.train(minutes=1)
     kept = tmp_path / "drive/MyDrive/svcnb/anna-lesson/logs/44k"
     assert {path.name for path in kept.iterdir()} == {"G_100.safetensors", "state.pt"}
