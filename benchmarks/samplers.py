@@ -79,10 +79,14 @@ def recorded_stretches(work: Path, path: Path, seconds: float) -> Iterator[Stret
 
 
 def curve(model: Unit2Mel, stretches: list[Stretch], sampler: str, shallow: bool) -> dict[int, float]:
-    """Mean distance by the number of calls, as far as the sampler can be brought near to each of `CALLS`."""
+    """Mean distance by the number of calls, as far as the sampler can be brought near to each of `CALLS`.
+
+    DDPM leaves no step out.
+    """
     k_step, found = min(K_STEP, model.k_step_max) if shallow else None, {}
-    for calls in CALLS:
-        speedup = max(2, (k_step or model.k_step_max) // calls)
+    steps = k_step or model.k_step_max
+    for calls in [steps] if sampler == "ddpm" else CALLS:
+        speedup = max(1 + (calls < steps), steps // calls)
         try:
             count = model.calls(k_step, sampler, speedup)
         except ValueError:
@@ -103,9 +107,11 @@ def distance(model: Unit2Mel, stretch: Stretch, sampler: str, k_step: int | None
 
 
 def table(curves: dict[str, dict[int, float]]) -> str:
-    lines = [f"{'calls':20}" + "".join(f"{calls:>8}" for calls in CALLS)]
+    lines = [f"{'calls':20}" + "".join(f"{calls:>8}" for calls in (*CALLS, "each"))]
     near = lambda curve, calls: next((d for n, d in curve.items() if abs(n - calls) <= 1 + calls / 8), np.nan)
-    lines += [f"{name:20}" + "".join(f"{near(curve, n):8.2f}" for n in CALLS) for name, curve in curves.items()]
+    each = lambda curve: next((d for n, d in curve.items() if n > 2 * CALLS[-1]), np.nan)
+    for name, curve in curves.items():
+        lines.append(f"{name:20}" + "".join(f"{d:8.2f}" for d in [*(near(curve, n) for n in CALLS), each(curve)]))
     return "\n".join(lines)
 
 
@@ -113,7 +119,7 @@ def main(flow: Path | None = None, work: Path | None = None, model: Path | None 
     """Measure, print, draw."""
     stretches = list(recorded_stretches(work, model, seconds) if work else lesson_stretches(seconds))
     network = load_diffusion(model or lesson.diffusion_path())[0]
-    ways: list[tuple[str, Unit2Mel, Callable]] = [(name, network) for name in samplers.SAMPLERS if name != "ddpm"]
+    ways: list[tuple[str, Unit2Mel, Callable]] = [(name, network) for name in samplers.SAMPLERS]
     ways += [(f"flow, {name}", load_diffusion(flow)[0]) for name in rectified.SAMPLERS] if flow else []
     results = {}
     for title, shallow in {"shallow": True, "from noise": False}.items():
