@@ -14,7 +14,6 @@ from typing import Any
 
 import librosa
 import torch
-import torch.nn.functional as F
 from transformers import WhisperConfig
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
@@ -75,9 +74,10 @@ def load(path: str | Path, device: str = "auto") -> Whisper:
 def log_mel(wav: torch.Tensor) -> torch.Tensor:
     """Whisper's log mel spectrogram (80, 3000) of a sound (N,) at 16 kHz, padded or cut to 30 s."""
     length = SECONDS * RATE
-    wav = F.pad(wav[:length], (0, max(0, length - len(wav))))
+    wav = torch.cat([wav, wav.new_zeros(length)])[:length]  # in words that the export to ONNX knows, for any length
     window = torch.hann_window(N_FFT, device=wav.device)
-    power = torch.stft(wav, N_FFT, STEP, window=window, return_complex=True)[:, :-1].abs() ** 2
+    spec = torch.view_as_real(torch.stft(wav, N_FFT, STEP, window=window, return_complex=True))
+    power = spec[:, :-1].square().sum(-1)
     mel = (_filters().to(wav.device) @ power).clamp(min=1e-10).log10()
     return (mel.maximum(mel.max() - 8) + 4) / 4
 

@@ -13,6 +13,7 @@ from torch import nn
 from svcnb.encoders import Encoder
 from svcnb.encoders.lesson import Lesson
 from svcnb.encoders.wav2vec2 import Wav2Vec2
+from svcnb.encoders.whisper import Whisper, log_mel
 from svcnb.export.graph import Case, ExportError, Parity, export_graph
 from svcnb.f0 import fcpe, rmvpe
 from svcnb.f0.neural import HOP, RATE, NeuralPredictor
@@ -25,12 +26,15 @@ UNITS_HOP = 320  # samples from frame to frame of units
 def export_encoder(encoder: Encoder, path: str | Path) -> Parity:
     """Write a speech encoder as ONNX and compare it with `encoder.units` at several lengths.
 
-    It hears `source` (1, 1, N) at 16 kHz and gives `embed` (1, T, D); `svcnb.encoders.onnx` opens it. The lesson
-    encoder and those of the HuBERT family can be exported. Raises ExportError, OSError.
+    It hears `source` (1, 1, N) at 16 kHz and gives `embed` (1, T, D); `svcnb.encoders.onnx` opens it. Whisper's hears
+    no more than 30 s. The lesson encoder, Whisper and the HuBERT family can be exported. Raises ExportError, OSError.
     """
-    kind = _LessonEars if isinstance(encoder, Lesson) else _Wav2Vec2Ears if isinstance(encoder, Wav2Vec2) else None
+    ears = {Lesson: _LessonEars, Whisper: _WhisperEars, Wav2Vec2: _Wav2Vec2Ears}
+    kind = next((kind for family, kind in ears.items() if isinstance(encoder, family)), None)
     if kind is None:
-        raise ExportError(f"The encoder {encoder.name} can not be exported; those of the HuBERT family and lesson can.")
+        raise ExportError(
+            f"The encoder {encoder.name} can not be exported; lesson, Whisper and those of the HuBERT family can."
+        )
     ears = kind(_on_cpu(encoder))
     return export_graph(ears, path, ("source",), "embed", OPEN, ears.case)
 
@@ -72,6 +76,20 @@ class _Wav2Vec2Ears(nn.Module):
     def forward(self, source):
         features = self.encoder._features(self.encoder.condition(source[0, 0]), None)
         return self.encoder.projection(self.encoder.transform(features[None], None))
+
+    case = _LessonEars.case
+
+
+class _WhisperEars(nn.Module):
+    """A Whisper encoder as one function of a sound of up to 30 s."""
+
+    def __init__(self, encoder: Whisper):
+        super().__init__()
+        self.encoder, self.network = encoder, encoder.network
+
+    def forward(self, source):
+        units = self.network(log_mel(source[0, 0])[None]).last_hidden_state
+        return units[:, : source.shape[-1] // UNITS_HOP]
 
     case = _LessonEars.case
 

@@ -9,7 +9,7 @@ from safetensors.numpy import load_file
 
 from svcnb.checkpoint import CheckpointError, load_clusters
 from svcnb.retrieval import Clusters, RetrievalError, save_clusters, units_of
-from svcnb.retrieval.clusters import kmeans, lloyd
+from svcnb.retrieval.clusters import first_centres, kmeans, lloyd
 
 
 def inertia(units, centers):
@@ -44,13 +44,13 @@ def sung():
     return (rng.normal(size=(60, 12))[which] + 0.3 * rng.normal(size=(3000, 12))).astype(np.float32)
 
 
-@pytest.mark.parametrize("count", [40, 300])
+@pytest.mark.parametrize("count", [40, 300, 600])
 @pytest.mark.parametrize("way", ["faiss", "torch"])
 def test_centres_are_as_good_as_those_of_scikit_learn(sung, count, way):
     from sklearn.cluster import MiniBatchKMeans
 
     ways = {"faiss": lambda seed: kmeans(sung, count, seed, device="cpu")}
-    ways["torch"] = lambda seed: lloyd(sung, count, seed, 10, "cpu")
+    ways["torch"] = lambda seed: lloyd(sung, first_centres(sung, count, seed, "cpu"), 8, seed, "cpu")
     made = [ways[way](seed) for seed in range(3)]
     check = MiniBatchKMeans(count, batch_size=4096, max_iter=80, n_init=3, random_state=0).fit(sung)
     assert made[0].shape == (count, 12) and made[0].dtype == np.float32
@@ -59,9 +59,9 @@ def test_centres_are_as_good_as_those_of_scikit_learn(sung, count, way):
 
 def test_no_centre_goes_empty_where_units_are_alike():
     units = np.repeat(np.eye(3, dtype=np.float32), 40, axis=0)
-    made = lloyd(units, 5, 0, 10, "cpu")
+    made = lloyd(units, units[:5], 10, 0, "cpu")
     assert made.shape == (5, 3) and np.isfinite(made).all() and inertia(units, made) < 1e-3
-    assert np.array_equal(made, lloyd(units, 5, 0, 10, "cpu"))
+    assert np.array_equal(made, lloyd(units, units[:5], 10, 0, "cpu"))
 
 
 def test_centres_of_a_work_folder(work, lookup):
