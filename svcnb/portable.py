@@ -29,7 +29,7 @@ from svcnb.options import ConvertError, Options
 from svcnb.stream import at_rate
 
 FORMAT = 1  # of voice.json; a change that older versions would misread raises it
-RATE, F0_HOP = 16000, 160  # Hz that encoder and predictor hear; samples from frame to frame of pitch
+RATE, F0_HOP, UNITS_HOP = 16000, 160, 320  # Hz that encoder and predictor hear; samples from frame to frame
 K_STEP = 100  # steps of noise on what the voice sang, if nothing else is said
 MULTISTEP = {1: (3, -1), 2: (23, -16, 5), 3: (55, -59, 37, -9)}  # Adams-Bashforth, newest first
 
@@ -163,7 +163,14 @@ class Portable:
         return Heard(units, place, row(f0.filled()), row(f0.voiced), row(audio.volume(wav, self.hop)), mix)
 
     def _units(self, wav: np.ndarray) -> np.ndarray:
-        return self.graphs("encoder", source=audio.resample(wav, self.sample_rate, RATE)[None, None])
+        heard = audio.resample(wav, self.sample_rate, RATE)
+        units = self.graphs("encoder", source=heard[None, None])
+        if units.shape[1] < len(heard) // UNITS_HOP - 1:
+            raise ConvertError(
+                f"This voice's encoder hears {units.shape[1] * UNITS_HOP // RATE} s at once, but a piece has "
+                f"{len(heard) / RATE:.0f} s; set clip or pad_seconds lower."
+            )
+        return units
 
     def _place(self, heard: int, frames: int) -> np.ndarray:
         """Which of so many units each frame hears, as `encoders.stretch` says."""

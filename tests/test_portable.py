@@ -169,6 +169,15 @@ def test_without_diffusion_its_options_are_refused(voice, song):
         voice.convert(song, lesson.RATE, "a", k_step=50)
 
 
+def test_a_piece_longer_than_the_encoder_hears_is_refused(voice, monkeypatch):
+    graphs = voice.graphs  # Whisper's graph hears no more than 30 s
+    whisper = lambda name, **given: graphs(name, **given)[:, :1500] if name == "encoder" else graphs(name, **given)
+    monkeypatch.setattr(voice, "graphs", whisper)
+    assert voice._units(np.zeros(30 * RATE, np.float32)).shape == (1, 1500, 64)
+    with pytest.raises(ConvertError, match="hears 30 s at once, but a piece has 31 s; set clip or pad_seconds lower"):
+        voice._units(np.zeros(31 * RATE, np.float32))
+
+
 def test_folders_of_something_else(folder, tmp_path):
     with pytest.raises(ConvertError, match="is not an exported voice"):
         Portable.load(tmp_path)

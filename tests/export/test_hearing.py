@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from transformers import HubertConfig, HubertModel
+from transformers import HubertConfig, HubertModel, WhisperConfig
+from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
 from svcnb import encoders, f0
 from svcnb.encoders import onnx
 from svcnb.encoders.wav2vec2 import Wav2Vec2
+from svcnb.encoders.whisper import Whisper
 from svcnb.export import ExportError, export_encoder, export_f0
 from svcnb.f0.rmvpe import RmvpeNet
 
@@ -27,14 +29,20 @@ def small_hubert(**options):
     return Wav2Vec2(alive(HubertModel(config)), "cpu", **options)
 
 
+def small_whisper():
+    config = WhisperConfig(encoder_layers=2, d_model=16, encoder_attention_heads=2, encoder_ffn_dim=24)
+    return Whisper(alive(WhisperEncoder(config)).requires_grad_(False), "cpu")
+
+
 @pytest.mark.parametrize(
     ("make", "overhang"),
     [
         (lambda: encoders.get("lesson"), 0),
         (small_hubert, 80),
         (lambda: small_hubert(projection=torch.nn.Linear(16, 6), padding=40), 0),
+        (small_whisper, 0),
     ],
-    ids=["lesson", "ContentVec", "hubert-soft"],
+    ids=["lesson", "ContentVec", "hubert-soft", "Whisper"],
 )
 def test_encoder(make, overhang, tmp_path):
     encoder = make()
@@ -47,9 +55,9 @@ def test_encoder(make, overhang, tmp_path):
 
 def test_what_can_not_be_exported_is_named(tmp_path):
     class Other(encoders.Encoder):
-        name = "whisper-ppg"
+        name = "wavlm"
 
-    with pytest.raises(ExportError, match="whisper-ppg can not be exported"):
+    with pytest.raises(ExportError, match="wavlm can not be exported"):
         export_encoder(Other(4, "cpu"), tmp_path / "encoder.onnx")
     with pytest.raises(ExportError, match="Dio can not be exported; fcpe and rmvpe can"):
         export_f0(f0.get("dio"), tmp_path / "f0.onnx")
