@@ -73,12 +73,19 @@ def load(path: str | Path, device: str = "auto") -> Whisper:
 
 def log_mel(wav: torch.Tensor) -> torch.Tensor:
     """Whisper's log mel spectrogram (80, 3000) of a sound (N,) at 16 kHz, padded or cut to 30 s."""
-    length = SECONDS * RATE
-    wav = torch.cat([wav, wav.new_zeros(length)])[:length]  # in words that the export to ONNX knows, for any length
+    wav = thirty_seconds(wav)
     window = torch.hann_window(N_FFT, device=wav.device)
-    spec = torch.view_as_real(torch.stft(wav, N_FFT, STEP, window=window, return_complex=True))
-    power = spec[:, :-1].square().sum(-1)
-    mel = (_filters().to(wav.device) @ power).clamp(min=1e-10).log10()
+    return loudness(torch.stft(wav, N_FFT, STEP, window=window, return_complex=True)[:, :-1].abs() ** 2)
+
+
+def thirty_seconds(wav: torch.Tensor) -> torch.Tensor:
+    """A sound (N,) padded with silence, or cut."""
+    return torch.cat([wav, wav.new_zeros(SECONDS * RATE)])[: SECONDS * RATE]
+
+
+def loudness(power: torch.Tensor) -> torch.Tensor:
+    """A power spectrogram (201, T) in Whisper's mel bands (80, T), logarithmic, 80 dB deep."""
+    mel = (_filters().to(power.device) @ power).clamp(min=1e-10).log10()
     return (mel.maximum(mel.max() - 8) + 4) / 4
 
 

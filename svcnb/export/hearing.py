@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from svcnb.encoders import Encoder
 from svcnb.encoders.lesson import Lesson
 from svcnb.encoders.wav2vec2 import Wav2Vec2
-from svcnb.encoders.whisper import Whisper, log_mel
+from svcnb.encoders.whisper import N_FFT, STEP, Whisper, loudness, thirty_seconds
 from svcnb.export.graph import Case, ExportError, Parity, export_graph
 from svcnb.f0 import fcpe, rmvpe
 from svcnb.f0.neural import HOP, RATE, NeuralPredictor
@@ -81,15 +82,23 @@ class _Wav2Vec2Ears(nn.Module):
 
 
 class _WhisperEars(nn.Module):
-    """A Whisper encoder as one function of a sound of up to 30 s."""
+    """A Whisper encoder as one function of a sound of up to 30 s.
+
+    Its spectrogram goes 80 dB down, deeper than onnxruntime's own STFT is exact, so that one is spelt out in float64.
+    """
 
     def __init__(self, encoder: Whisper):
         super().__init__()
         self.encoder, self.network = encoder, encoder.network
+        turns = torch.outer(torch.arange(N_FFT), torch.arange(N_FFT // 2 + 1)).double() / N_FFT
+        window = torch.hann_window(N_FFT, dtype=torch.float64)[:, None]
+        self.waves = [window * wave(2 * torch.pi * turns) for wave in (torch.cos, torch.sin)]
 
     def forward(self, source):
-        units = self.network(log_mel(source[0, 0])[None]).last_hidden_state
-        return units[:, : source.shape[-1] // UNITS_HOP]
+        wav = F.pad(thirty_seconds(source[0, 0])[None], (N_FFT // 2, N_FFT // 2), mode="reflect")[0].double()
+        frames = wav[STEP * torch.arange((len(wav) - N_FFT) // STEP)[:, None] + torch.arange(N_FFT)]
+        power = sum((frames @ wave).square() for wave in self.waves).float().T
+        return self.network(loudness(power)[None]).last_hidden_state[:, : source.shape[-1] // UNITS_HOP]
 
     case = _LessonEars.case
 
