@@ -1,8 +1,12 @@
+import re
+
 import pytest
 import soundfile
+import torch
 from typer.testing import CliRunner
 
 from svcnb import cli, doctor, lesson, registry
+from svcnb.checkpoint import load_sovits, save_sovits
 from svcnb.config import Config
 
 run = CliRunner().invoke
@@ -82,6 +86,19 @@ def shrink(path):
 def test_training_asks_for_prepared_recordings(tmp_path):
     result = run(cli.app, ["train", f"{tmp_path}"])
     assert result.exit_code == 1 and f"svcnb prepare RAW {tmp_path}" in result.stderr
+
+
+def test_compressing_says_what_it_saves_and_changes(tmp_path):
+    voice, config = load_sovits(lesson.voice_path())
+    save_sovits(tmp_path / "G_1.safetensors", voice, config)
+    said = run(cli.app, ["compress", str(tmp_path / "G_1.safetensors"), str(tmp_path / "whole.safetensors")]).stdout
+    assert " MB instead of 19.8 MB" in said and "It sounds the same." in said
+    small = str(tmp_path / "small.safetensors"), "--half"
+    with torch.no_grad():
+        voice.dec.conv_pre.weight_v.mul_(1.0001)  # the lesson voice itself is stored in 16 bits
+    save_sovits(tmp_path / "G_1.safetensors", voice, config)
+    said = run(cli.app, ["compress", str(tmp_path / "G_1.safetensors"), *small]).stdout
+    assert int(re.search(r"What it changes is (\d+) dB below the voice", said)[1]) > 40
 
 
 def test_models_says_what_is_here_and_what_is_missing(monkeypatch, tmp_path):
