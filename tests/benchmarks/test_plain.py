@@ -58,7 +58,9 @@ def test_it_sings_as_ours_does(name):
 
 @pytest.mark.parametrize("name", KINDS)
 def test_its_training_step_is_ours(name):
-    config = small_config().copy_with(model=KINDS[name] | {"p_dropout": 0.0}, train={"c_stft": 0, "prior_share": 0})
+    config = small_config().copy_with(
+        model=KINDS[name] | {"p_dropout": 0.0}, train={"c_stft": 0, "c_level": 0, "prior_share": 0}
+    )
     acc = accelerator("fp32", "cpu")
     ours, clips = new_state(config, acc), batch(config, 40, 2)
     theirs = plain.plain_state(ours, config)

@@ -55,7 +55,7 @@ def test_encoder(make, overhang, tmp_path):
 
 def test_what_can_not_be_exported_is_named(tmp_path):
     class Other(encoders.Encoder):
-        name = "wavlm"
+        name, encode = "wavlm", None
 
     with pytest.raises(ExportError, match="wavlm can not be exported"):
         export_encoder(Other(4, "cpu"), tmp_path / "encoder.onnx")
