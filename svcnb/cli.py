@@ -306,15 +306,17 @@ def compress(
     out: Annotated[Path, typer.Argument(help="File to write, in the same format.")],
     half: Annotated[bool, option("Numbers of 16 bits in the place of 32.")] = False,
 ) -> None:
-    """Copy a voice without what only training needs."""
+    """Copy a voice without what only training needs, and say what that saves and changes."""
     from svcnb import checkpoint
     from svcnb.evaluate.sameness import decibels_apart
 
-    voice, config = checkpoint.load_sovits(model)
     checkpoint.compress(model, out, half)
-    apart = decibels_apart(voice, checkpoint.load_sovits(out, config)[0])
     before, after = (path.stat().st_size / 1e6 for path in (model, out))
     typer.echo(f"Written: {out}, {after:.1f} MB instead of {before:.1f} MB")
+    if model.suffix == ".pth" and not model.with_name("config.json").exists():
+        return typer.echo("What it changes can be heard only with the model's config.json beside it.")
+    voice, config = checkpoint.load_sovits(model)
+    apart = decibels_apart(voice, checkpoint.load_sovits(out, config)[0])
     typer.echo(
         "It sounds the same." if apart == float("inf") else f"What it changes is {apart:.0f} dB below the voice."
     )

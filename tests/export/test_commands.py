@@ -37,7 +37,8 @@ def test_export_for_moevoicestudio(model, tmp_path):
 
 
 def test_compress(model, tmp_path):
-    (line,) = run("compress", model, tmp_path / "small.safetensors", "--half")
+    line, change = run("compress", model, tmp_path / "small.safetensors", "--half")
+    assert int(change.removeprefix("What it changes is ").split(" dB")[0]) > 40
     assert line.startswith(f"Written: {tmp_path / 'small.safetensors'}, 0.")
     assert (tmp_path / "small.safetensors").stat().st_size < 0.55 * model.stat().st_size
     assert list(load_sovits(tmp_path / "small.safetensors")[1].spk) == ["a", "b", "c"]
@@ -46,7 +47,8 @@ def test_compress(model, tmp_path):
 def test_what_is_shared_is_written_once_in_half_precision_too(small, tmp_path):
     model, config = small(flow_share_parameter=True)
     save_original(tmp_path / "G_1.pth", model, config)
-    run("compress", tmp_path / "G_1.pth", tmp_path / "half.pth", "--half")
+    _, unheard = run("compress", tmp_path / "G_1.pth", tmp_path / "half.pth", "--half")
+    assert unheard.startswith("What it changes can be heard only with")
     weights = read_weights(tmp_path / "half.pth")
     first, second = (weights[f"flow.flows.{n}.enc.cond_layer.weight_v"] for n in (0, 2))
     assert first.dtype == torch.float16 and first.data_ptr() == second.data_ptr()
