@@ -17,7 +17,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import Normal, Stroke
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from safetensors import safe_open
 
 from svcnb.f0 import F0
@@ -166,17 +166,11 @@ def points(places: np.ndarray, groups: Sequence[str], title: str = "") -> Figure
     return figure
 
 
-def film(
-    pictures: Mapping[str, np.ndarray],
-    hop: int = 512,
-    sample_rate: int = 44100,
-    low: float = 40,
-    high: float = 16000,
-    title: str = "",
-) -> Figure:
-    """Log mels (T, M) from `low` to `high` Hz side by side, one colour scale for all: to see noise come or go."""
+def film(pictures: Mapping[str, np.ndarray], hop: int = 512, sample_rate: int = 44100, title: str = "") -> Figure:
+    """A vocoder's log mels (T, M) side by side, one colour scale for all: a strip to see noise come or go."""
+    low, high = 40, 16000  # Hz, as such vocoders have it
     figure, all_axes = _figure(1, 2.3, title, len(pictures))
-    ticks = [hz for hz in (200, 1000, 3000, 8000) if low < hz < high]
+    ticks = 200, 1000, 3000, 8000  # Hz
     for axes, (name, mel) in zip(all_axes, pictures.items(), strict=True):
         extent = (0, len(mel) * hop / sample_rate, 0, mel.shape[1])
         image = axes.imshow(mel.T, origin="lower", aspect="auto", extent=extent, cmap=HEAT, vmin=-12, vmax=2)
@@ -215,6 +209,7 @@ def losses(steps: Sequence[Step], title: str = "") -> Figure:
         axes.set_axis_off()
     for axes, name in zip(panels, names, strict=False):
         axes.set(title=name, xlabel="step")
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         given = [step for step in steps if name in step.losses]
         series = np.array([step.losses[name] for step in given], float)
         axes.plot([step.step for step in given], series, color=SKY, lw=0.6, alpha=0.7)

@@ -21,7 +21,10 @@ PATH = {
         *BEGIN, "run-noise", "run-vocoder", "lab", "lab-state", "run-train", "watch-train", "check-train", "save",
     ],
     "05_infer": [*BEGIN, "run-convert", "panel", "panel-state", "save"],
-    "06_mixing_export": [*BEGIN, "lab", "run-morph", "run-shrink", "run-export", "check-export", "save"],
+    "06_mixing_export": [
+        *BEGIN, "lab", "run-morph", "see-morph", "hear-morph", "check-morph", "run-shrink", "run-export",
+        "check-export", "save",
+    ],
 }  # fmt: skip
 
 
@@ -57,6 +60,7 @@ def test_each_notebook_takes_what_the_one_before_it_made(said):
     voice = str(work / "logs/44k/G_6.safetensors")
     assert voice in said["05_infer"]["inputs"] and "me will sing" in said["05_infer"]["inputs"]
     assert said["05_infer"]["panel-state"].startswith("me ")
+    assert "the lesson voice" in said["06_mixing_export"]["inputs"], "one singer has nobody to be mixed with"
 
 
 def test_nothing_on_the_way_is_amiss(said):
