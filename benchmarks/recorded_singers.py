@@ -5,6 +5,7 @@
 RAW/<singer>/<song>.flac or .wav; the held-out song is in each singer's folder and is not trained on. --shifts is a JSON
 of {"pairs": {source: {target: {"k": semitones}}}}; without it, the difference of the singers' median pitches. The
 conversions are WORK/converted/<source>_to_<target>.wav, and a table compares each with the target's own recording.
+--base: another voice to start from, as an earlier run's.
 """
 
 import json
