@@ -34,6 +34,7 @@ THEMES = {  # some of JupyterLab's CSS variables
         "--jp-brand-color1": "#2196f3", "--jp-error-color1": "#d32f2f",
     },
 }  # fmt: skip
+DRAWN = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done())))"  # the next frame is
 FLAGS = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--mute-audio"]
 FLAGS += ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]  # a microphone that hears beeps
 
@@ -106,7 +107,7 @@ class View:
         return self.page.locator("#root")
 
     def sync(self):
-        """Hand Python what the page sent since the last time, and the page what Python changed."""
+        """Hand Python what the page sent since the last time, and the page what Python changed; then all is drawn."""
         for message in self.page.evaluate("outbox.splice(0)"):
             if "content" in message:
                 self.messages.append(message["content"])
@@ -119,6 +120,7 @@ class View:
             now = self._traits()
             self.push(**{name: value for name, value in now.items() if value != self._state.get(name)})
             self._state = now
+        self.page.evaluate(DRAWN)
         return self
 
     def push(self, **state):
