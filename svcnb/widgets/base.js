@@ -23,7 +23,10 @@ function make(tag, properties = {}, ...children) {
   return element;
 }
 
-const button = (label, title, click) => make("button", { type: "button", title, "aria-label": title, click }, label);
+const button = (label, title, click) => make("button", { type: "button", title, "aria-label": title,
+  click: (event) => event.currentTarget.getAttribute("aria-disabled") !== "true" && click(event) }, label);
+/** A button that can not be pressed now keeps the focus, else the next key would be the notebook's. */
+const able = (button, can) => button.setAttribute("aria-disabled", !can);
 const group = (label, ...children) => make("span", { className: "svcnb-group", role: "group", "aria-label": label }, ...children);
 
 /** The widget's element, made ready: its keys are its own, not the notebook's. */

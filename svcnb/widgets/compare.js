@@ -55,13 +55,15 @@ class Compare {
     this.choices.replaceChildren(...this.takes.map((name, i) => make("button", {
       type: "button", title: `Hear ${name} (${i + 1})`, click: () => this.switch(i) }, `${i + 1} · ${this.title(name)}`)));
     const send = (content) => () => this.model.send(content);
-    const { a, b, number } = this.trial;
+    const { a, b, number } = this.trial, pressed = [...this.test.querySelectorAll("button")].findIndex((b) => b.matches(":focus"));
     this.test.replaceChildren(...(this.blind
-      ? [group("Answer", `Trial ${number}: X is`, button(`A · ${a}`, `X is A, ${a}`, send({ do: "answer", name: a })),
-        button(`B · ${b}`, `X is B, ${b}`, send({ do: "answer", name: b }))),
+      ? [group("Answer", `Trial ${number}: X is`, button(`A · ${a}`, `A · ${a} is X`, send({ do: "answer", name: a })),
+        button(`B · ${b}`, `B · ${b} is X`, send({ do: "answer", name: b }))),
       button("End the test", "End the blind test and see the score", send({ do: "end" }))]
       : this.takes.length > 1 ? [group("Blind test", "Can you hear the difference?", this.a, "or", this.b,
         button("Blind test", "Begin a blind test of these two", () => this.model.send({ do: "begin", a: this.a.value, b: this.b.value })))] : []));
+    const buttons = this.test.querySelectorAll("button");
+    if (pressed >= 0) (buttons[pressed] ?? buttons[0]).focus(); // the keyboard stays where it was
     this.mark();
     if (resume) await this.toggle();
   }
@@ -79,7 +81,7 @@ class Compare {
     if (take >= this.takes.length) return;
     this.active = take;
     this.player.fade(this.gains());
-    if (!this.blind) this.voice.say(`${this.takes[take]}: ${this.level(take)}`);
+    this.voice.say(this.blind ? this.title(this.takes[take]) : `${this.takes[take]}: ${this.level(take)}`);
     this.mark();
   }
 
@@ -92,9 +94,10 @@ class Compare {
 
   async toggle() {
     if (this.player.playing) return this.player.stop();
-    const all = this.model.get("sounds"), at = (name) => all[this.model.get("names").indexOf(name)];
-    const wanted = this.blind ? [at(this.trial.a), at(this.trial.b), this.trial.x] : all;
-    this.sounds ??= await this.player.load(wanted);
+    const all = this.model.get("sounds"), at = (name) => all[this.model.get("names").indexOf(name)], { trial } = this;
+    const sounds = this.sounds ?? await this.player.load(this.blind ? [at(trial.a), at(trial.b), trial.x] : all);
+    if (trial !== this.trial) return this.toggle(); // answered meanwhile: this X is not the one to be heard
+    this.sounds = sounds;
     const from = this.place < this.duration - 0.05 ? this.place : 0;
     await this.player.play(this.sounds, this.gains(), from);
   }
@@ -102,10 +105,15 @@ class Compare {
   get place() { return this.player.playing ? Math.min(this.player.seconds, this.duration) : this.cursor; }
 
   async seek(second) {
-    const resume = this.player.playing;
-    this.player.stop();
     this.cursor = clamp(second, 0, this.duration);
-    if (resume) await this.toggle();
+    if (this.player.playing) await this.player.play(this.sounds, this.gains(), this.cursor);
+    this.locate();
+  }
+
+  /** Told when it stops or is moved; a screen reader that heard each frame would never be silent. */
+  locate() {
+    this.canvas.setAttribute("aria-valuenow", this.place.toFixed(1));
+    this.canvas.setAttribute("aria-valuetext", `${this.place.toFixed(1)} s`);
     this.refresh();
   }
 
@@ -114,7 +122,7 @@ class Compare {
     if (!on) this.cursor = clamp(this.player.offset, 0, this.duration);
     this.playing.textContent = on ? "■ Stop" : "▶ Play";
     this.playing.setAttribute("aria-label", on ? "Stop (space)" : "Play from the cursor (space)");
-    this.refresh();
+    this.locate();
   }
 
   // ---- mouse and keys
@@ -155,8 +163,6 @@ class Compare {
     secondsAxis(context, { left: 0, right: width, bottom, from: 0, to: this.duration, ink: look.ink });
     context.fillStyle = look.dark ? ORANGE : RED;
     context.fillRect(clamp((this.place / this.duration) * width - 1, 0, width - 2), TOP, 2, bottom - TOP);
-    this.canvas.setAttribute("aria-valuenow", this.place.toFixed(1));
-    this.canvas.setAttribute("aria-valuetext", `${this.place.toFixed(1)} s`);
   }
 
   paintTake(context, i, width, look, accent) {

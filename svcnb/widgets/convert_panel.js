@@ -35,7 +35,7 @@ class ConvertPanel {
     this.takes = TAKES.map((name, i) => button(name, `Hear the ${name.toLowerCase()} piece`, () => this.switch(i)));
     this.who = make("select", { "aria-label": "Who sings", change: () => send({ do: "choose", speaker: this.who.value }) },
       ...this.model.get("speakers").map((name) => make("option", {}, name)));
-    this.usual = button("As usual", "Set all options as they usually are", () => send({ do: "reset" }));
+    this.usual = button("As usual", "As usual: set all options back", () => send({ do: "reset" }));
     this.canvas = make("canvas", { tabIndex: 0, role: "slider", "aria-label": `Where the ${length} seconds begin`, "aria-valuemin": 0,
       "aria-valuemax": this.last.toFixed(1) });
     for (const event of ["pointerdown", "pointermove", "pointerup", "pointercancel", "keydown"])
@@ -74,7 +74,9 @@ class ConvertPanel {
     const values = this.model.get("values"), busy = this.model.get("busy");
     for (const { knob, show } of this.controls) show(values[knob.name]);
     this.who.value = this.model.get("speaker");
-    this.usual.disabled = this.controls.every(({ knob }) => values[knob.name] === knob.default);
+    able(this.usual, this.controls.some(({ knob }) => values[knob.name] !== knob.default));
+    this.canvas.setAttribute("aria-valuenow", this.start.toFixed(1));
+    this.canvas.setAttribute("aria-valuetext", `${this.start.toFixed(1)} to ${(this.start + this.seconds).toFixed(1)} s`);
     this.el.setAttribute("aria-busy", busy);
     this.played();
   }
@@ -108,7 +110,7 @@ class ConvertPanel {
     const on = this.player.playing, busy = this.model.get("busy"), length = +this.seconds.toFixed(1);
     this.hearing.textContent = busy ? "… converting" : on ? "■ Stop" : `▶ Hear ${length} seconds`;
     this.hearing.setAttribute("aria-label", on ? "Stop" : `Convert and hear ${length} seconds`);
-    this.hearing.disabled = busy;
+    able(this.hearing, !busy);
     this.takes.forEach((take, i) => take.setAttribute("aria-pressed", i === this.active));
     this.refresh();
   }
@@ -186,8 +188,6 @@ class ConvertPanel {
       context.fillStyle = look.dark ? ORANGE : RED;
       context.fillRect(left + Math.min(this.player.seconds, this.seconds) * scale - 1, 0, 2, STRIP);
     }
-    this.canvas.setAttribute("aria-valuenow", this.start.toFixed(1));
-    this.canvas.setAttribute("aria-valuetext", `${this.start.toFixed(1)} to ${(this.start + this.seconds).toFixed(1)} s`);
   }
 }
 

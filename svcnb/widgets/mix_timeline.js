@@ -1,7 +1,7 @@
 // MixTimeline: draws who sings how much as stacked areas, and tells Python which point or border is moved where.
 
 const EDGE = { left: 44, right: 10, top: 8, bottom: 24, height: 240 };
-const NEAR = 9; // pixels within which a point or border is taken hold of
+const NEAR = 9; // pixels within which a point or border is taken hold of; a finger is twice as thick
 
 class MixTimeline {
   constructor(model, el) {
@@ -64,8 +64,8 @@ class MixTimeline {
 
   renew() {
     this.here = undefined; // Python says again which point is meant
-    this.undo.disabled = !this.model.get("can").undo;
-    this.redo.disabled = !this.model.get("can").redo;
+    able(this.undo, this.model.get("can").undo);
+    able(this.redo, this.model.get("can").redo);
     this.fill();
   }
 
@@ -74,7 +74,7 @@ class MixTimeline {
     this.label.textContent = `point ${this.chosen + 1} of ${this.points.length} at`;
     this.second.value = +second.toFixed(3);
     shares.forEach((share, i) => { this.shares[i].value = +(100 * share).toFixed(1); });
-    this.remover.disabled = this.points.length < 2;
+    able(this.remover, this.points.length > 1);
     this.refresh();
   }
 
@@ -112,10 +112,10 @@ class MixTimeline {
   }
 
   /** The number of the point whose line is near, or -1. */
-  pointNear({ x }) {
+  pointNear({ x, near }) {
     const far = this.points.map(([s]) => Math.abs(this.x(s) - x)), nearest = Math.min(...far);
     const all = far.flatMap((d, i) => (d === nearest ? [i] : []));
-    return nearest > NEAR ? -1 : all.includes(this.chosen) ? this.chosen : all[0];
+    return nearest > near ? -1 : all.includes(this.chosen) ? this.chosen : all[0];
   }
 
   // ---- drawing
@@ -203,7 +203,7 @@ class MixTimeline {
 
   at(event) {
     const box = this.canvas.getBoundingClientRect();
-    return { x: event.clientX - box.left, y: event.clientY - box.top };
+    return { x: event.clientX - box.left, y: event.clientY - box.top, near: event.pointerType === "touch" ? 2 * NEAR : NEAR };
   }
 
   pointerdown(event) {
@@ -212,17 +212,17 @@ class MixTimeline {
     this.canvas.setPointerCapture(event.pointerId);
     this.choose(number);
     const borders = this.borders(this.points[number][1]).slice(0, -1), heights = borders.map((b) => Math.abs(this.y(b) - at.y));
-    const near = Math.min(...heights);
-    if (near > NEAR) this.drag = { kind: "move", number };
+    const nearest = Math.min(...heights);
+    if (nearest > at.near) this.drag = { kind: "move", number };
     else { // of borders that lie together, the one that can go where the mouse goes is found by its direction
-      this.drag = { kind: "border", number, start: at.y, borders: heights.flatMap((h, i) => (h <= near + 1 ? [i] : [])) };
+      this.drag = { kind: "border", number, start: at.y, borders: heights.flatMap((h, i) => (h <= nearest + 1 ? [i] : [])) };
     }
   }
 
   pointermove(event) {
     const at = this.at(event), number = this.pointNear(at);
     if (!this.drag) {
-      const onBorder = number >= 0 && this.borders(this.points[number][1]).slice(0, -1).some((b) => Math.abs(this.y(b) - at.y) < NEAR);
+      const onBorder = number >= 0 && this.borders(this.points[number][1]).slice(0, -1).some((b) => Math.abs(this.y(b) - at.y) < at.near);
       this.canvas.style.cursor = number < 0 ? "" : onBorder ? "ns-resize" : "ew-resize";
       return;
     }

@@ -1,7 +1,7 @@
 // PitchEditor: draws the melody over the spectrogram and tells Python what the person wants done to it.
 
 const EDGE = { left: 62, right: 8, top: 6, bottom: 24, height: 340 };
-const NEAR = 10; // pixels from the curve at which it can be grabbed
+const NEAR = 10; // pixels from the curve at which it can be grabbed; a finger is twice as thick
 const ALL = { song: [1, 0], curve: [0, 1], both: [0.6, 1] }; // gains of the song and of the tone
 
 class PitchEditor {
@@ -17,7 +17,7 @@ class PitchEditor {
     this.fit();
     this.look(0);
     const renew = () => { this.hz = floats(model.get("hz")); this.preview = null; this.fit(); this.refresh(); this.voice.say(model.get("said")); };
-    const can = () => { this.undo.disabled = !model.get("can").undo; this.redo.disabled = !model.get("can").redo; };
+    const can = () => { able(this.undo, model.get("can").undo); able(this.redo, model.get("can").redo); };
     model.on("change:hz", renew);
     model.on("change:can", can);
     can();
@@ -60,10 +60,10 @@ class PitchEditor {
         group("Shift", "Semitone", act("▼", "Down by a semitone (arrow down)", "shift", () => ({ semitones: -1 })),
           act("▲", "Up by a semitone (arrow up)", "shift", () => ({ semitones: 1 }))),
         act("Smooth", "Smooth the curve (S)", "smooth"),
-        group("Scale", "Scale", this.key, this.mode, act("Tune", "Move notes onto the scale (Q)", "to_scale", () => this.scale())),
+        group("Scale", "Scale", this.key, this.mode, act("Tune", "Tune: move notes onto the scale (Q)", "to_scale", () => this.scale())),
         group("Vibrato", "Vibrato", this.vibratoRate, "Hz", this.depth, "cents",
-          act("Add", "Add vibrato (B)", "vibrato", () => this.swing()), act("Flatten", "Take vibrato away (F)", "flatten")),
-        group("Voicing", act("Voice", "Fill gaps (V)", "voice"), act("Unvoice", "Take the pitch away (Delete)", "unvoice"))),
+          act("Add", "Add vibrato (B)", "vibrato", () => this.swing()), act("Flatten", "Flatten: take vibrato away (F)", "flatten")),
+        group("Voicing", act("Voice", "Voice: fill gaps (V)", "voice"), act("Unvoice", "Unvoice: take the pitch away (Delete)", "unvoice"))),
     ];
     this.canvas = make("canvas", { tabIndex: 0, role: "application", "aria-roledescription": "pitch curve" });
     this.canvas.setAttribute("aria-label", "Pitch over the spectrogram. Left and right move the cursor, with shift they select; "
@@ -218,12 +218,13 @@ class PitchEditor {
   at(event) {
     const box = this.canvas.getBoundingClientRect();
     const [x, y] = [event.clientX - box.left, event.clientY - box.top];
-    return { x, y, s: this.s(x), hz: this.pitch(clamp(y, EDGE.top, EDGE.top + this.tall)) };
+    const near = event.pointerType === "touch" ? 2 * NEAR : NEAR;
+    return { x, y, near, s: this.s(x), hz: this.pitch(clamp(y, EDGE.top, EDGE.top + this.tall)) };
   }
 
-  onCurve({ s, y }) {
+  onCurve({ s, y, near }) {
     const frame = this.frame(s);
-    return this.hz[frame] > 0 && Math.abs(this.y(this.hz[frame]) - y) < NEAR;
+    return this.hz[frame] > 0 && Math.abs(this.y(this.hz[frame]) - y) < near;
   }
 
   pointerdown(event) {

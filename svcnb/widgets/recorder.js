@@ -24,7 +24,7 @@ class Recorder {
   build() {
     this.recording = button("● Record", "Record with the microphone", () => (this.stream ? this.stop() : this.record()));
     this.keeping = button("✓ Keep", "Keep this recording for the course", () => this.send("take.wav", this.blob));
-    this.keeping.disabled = true;
+    able(this.keeping, false);
     this.level = make("meter", { min: 0, max: 1, high: 0.9, "aria-label": "Level", style: "width: 160px" });
     this.clock = make("span", { role: "timer" });
     this.file = make("input", { type: "file", accept: "audio/*", multiple: true, "aria-label": "Choose sound files", change: () => this.choose() });
@@ -47,9 +47,11 @@ class Recorder {
 
   async record() {
     this.blocks = [];
+    able(this.recording, false); // while the browser asks
     try {
       this.stream = await navigator.mediaDevices.getUserMedia({ audio: AS_IT_IS });
     } catch {
+      able(this.recording, true);
       return this.voice.say("There is no microphone for this page: allow it beside the address, or choose a file.");
     }
     this.context = new AudioContext();
@@ -59,6 +61,7 @@ class Recorder {
     this.tap = new AudioWorkletNode(this.context, "tap", { numberOfOutputs: 0 });
     this.tap.port.onmessage = ({ data }) => this.hear(data);
     this.context.createMediaStreamSource(this.stream).connect(this.tap);
+    able(this.recording, true);
     this.recording.textContent = "■ Stop";
     this.recording.setAttribute("aria-pressed", true);
     this.voice.say("Recording.");
@@ -86,7 +89,7 @@ class Recorder {
     this.blob = wave(this.blocks, rate);
     this.player.src = URL.createObjectURL(this.blob);
     this.player.hidden = false;
-    this.keeping.disabled = !this.blocks.length;
+    able(this.keeping, this.blocks.length);
     this.voice.say("Listen to it; then keep it, or record again.");
   }
 
@@ -102,7 +105,7 @@ class Recorder {
   }
 
   async send(name, blob) {
-    this.keeping.disabled = true;
+    able(this.keeping, false);
     const of = Math.max(1, Math.ceil(blob.size / PART));
     for (let part = 0; part < of; part++) {
       const data = await base64(blob.slice(part * PART, (part + 1) * PART));

@@ -8,10 +8,11 @@ class TrainingMonitor {
     this.player = new Player(() => this.playing());
     this.build();
     const leave = stage(el, "Training"), unwatch = watch(el, () => this.refresh());
-    const told = () => this.refresh(), heard = () => this.hear();
+    const told = () => { this.tell(); this.refresh(); }, heard = () => this.hear();
     model.on("change:state change:facts change:curves", told);
     model.on("change:heard_at", heard);
     this.hear();
+    this.tell();
     this.remove = () => {
       model.off("change:state change:facts change:curves", told);
       model.off("change:heard_at", heard);
@@ -42,7 +43,7 @@ class TrainingMonitor {
     const pictures = this.model.get("pictures"), at = this.model.get("heard_at");
     this.urls = Object.values(pictures).map((bytes) => URL.createObjectURL(new Blob([bytes], { type: "image/webp" })));
     this.takes.replaceChildren(...Object.keys(pictures).map((name, i) => {
-      const listen = button(`▶ ${name}, step ${at}`, `Hear ${name} as sung after step ${at}`, () => this.listen(name, listen));
+      const listen = button(`▶ ${name}, step ${at}`, `${name}, step ${at}: hear it`, () => this.listen(name, listen));
       return make("figure", { style: "margin: 6px 0" }, listen,
         make("img", { src: this.urls[i], alt: `Spectrogram of ${name} as sung after step ${at}`, style: "display:block;max-width:100%;margin-top:4px" }));
     }));
@@ -61,6 +62,20 @@ class TrainingMonitor {
 
   playing() { this.pressed?.setAttribute("aria-pressed", this.player.playing); }
 
+  /** Words and buttons are right at once; a picture that is out of sight is drawn when it is looked at. */
+  tell() {
+    const state = this.model.get("state"), busy = state === "training" || state === "stopping";
+    able(this.start, !busy);
+    able(this.halt, state === "training");
+    this.start.textContent = this.model.get("step") ? "▶ Go on" : "▶ Start";
+    const { learning_rate: rate, seconds, left } = this.model.get("facts");
+    this.facts.textContent = seconds === undefined ? state : [state, `step ${this.model.get("step")}`,
+      seconds < 1 ? `${(1 / seconds).toFixed(1)} steps a second` : `${seconds.toFixed(1)} s a step`,
+      `learning rate ${rate.toExponential(1)}`, ...(busy && left !== null ? [`${span(left)} left`] : [])].join(" · ");
+    const last = Object.entries(this.model.get("curves")).map(([name, [, y]]) => `${name} ${y.at(-1)?.toPrecision(3)}`);
+    this.canvas.setAttribute("aria-label", last.join(", ") || "no losses yet");
+  }
+
   // ---- drawing
 
   refresh() {
@@ -68,14 +83,6 @@ class TrainingMonitor {
   }
 
   paint() {
-    const state = this.model.get("state"), busy = state === "training" || state === "stopping";
-    this.start.disabled = busy;
-    this.halt.disabled = state !== "training";
-    this.start.textContent = this.model.get("step") ? "▶ Go on" : "▶ Start";
-    const { learning_rate: rate, seconds, left } = this.model.get("facts");
-    this.facts.textContent = seconds === undefined ? state : [state, `step ${this.model.get("step")}`,
-      seconds < 1 ? `${(1 / seconds).toFixed(1)} steps a second` : `${seconds.toFixed(1)} s a step`,
-      `learning rate ${rate.toExponential(1)}`, ...(busy && left !== null ? [`${span(left)} left`] : [])].join(" · ");
     const curves = Object.entries(this.model.get("curves")), wide = this.canvas.clientWidth || 600;
     const columns = clamp(Math.floor(wide / NARROW), 1, 3), rows = Math.ceil(curves.length / columns);
     const { context, width } = sheet(this.canvas, Math.max(1, rows * PLOT)), look = colours(this.el);
@@ -84,7 +91,6 @@ class TrainingMonitor {
       const left = (i % columns) * (width / columns), top = Math.floor(i / columns) * PLOT;
       plot(context, { left, top, width: width / columns, name, x, y, look });
     });
-    this.canvas.setAttribute("aria-label", curves.map(([name, [, y]]) => `${name} ${y.at(-1)?.toPrecision(3)}`).join(", ") || "no losses yet");
   }
 }
 

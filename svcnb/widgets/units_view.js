@@ -13,10 +13,11 @@ class UnitsView {
     this.frames = this.seconds.length;
     this.build();
     const leave = stage(el, "Units of a song"), unwatch = watch(el, () => this.refresh());
-    const moved = () => this.refresh();
-    model.on("change:chosen", moved);
+    const moved = () => { this.locate(); this.refresh(); };
+    model.on("change:chosen change:said", moved);
+    moved();
     this.remove = () => {
-      model.off("change:chosen", moved);
+      model.off("change:chosen change:said", moved);
       for (const end of [leave, unwatch, this.voice.quiet]) end();
       this.player.close();
     };
@@ -24,16 +25,24 @@ class UnitsView {
 
   get chosen() { return this.model.get("chosen"); }
 
+  locate() {
+    this.canvas.setAttribute("aria-valuenow", Math.max(this.chosen, 0));
+    this.canvas.setAttribute("aria-valuetext", this.model.get("said") || "no frame yet");
+  }
+
   // ---- what is on the page
 
   build() {
-    this.sounding = button("♪ Sound on", "Hear the points that you move over (space)", () => this.listen(!this.on));
+    this.sounding = button("♪ Sound on", "Sound on: hear the points that you move over (space)", () => this.listen(!this.on));
     this.sounding.setAttribute("aria-pressed", false);
     this.canvas = make("canvas", { tabIndex: 0, role: "slider", "aria-label": "Frame of the song", "aria-valuemin": 0,
       "aria-valuemax": this.frames - 1, keydown: (event) => this.keydown(event),
       pointermove: (event) => this.point(event), pointerdown: (event) => { this.listen(true); this.point(event, true); } });
     this.key = make("div", { className: "svcnb-bar" });
     this.voice = speaker(this.model);
+    // A slider that has the focus is read when it moves; what it says is not to be heard twice.
+    this.canvas.onfocus = () => this.voice.said.setAttribute("aria-live", "off");
+    this.canvas.onblur = () => this.voice.said.setAttribute("aria-live", "polite");
     this.el.append(make("div", { className: "svcnb-bar" }, this.sounding), this.canvas, this.key, this.voice.said,
       make("details", {}, make("summary", {}, "Keys"), make("kbd", {}, "← →"), " the frame before, after · ", make("kbd", {}, "↑ ↓"),
         " the next of the same group · ", make("kbd", {}, "space"), " hear it again"));
@@ -124,8 +133,6 @@ class UnitsView {
       context.arc(...this.place(this.chosen), 9, 0, 7);
       context.stroke();
     }
-    this.canvas.setAttribute("aria-valuenow", Math.max(this.chosen, 0));
-    this.canvas.setAttribute("aria-valuetext", this.model.get("said") || "no frame yet");
     if (this.key.children.length === groups.length) return;
     this.key.replaceChildren(...groups.map((name, i) => {
       const sample = make("canvas", { width: 14, height: 14, "aria-hidden": "true" });

@@ -35,6 +35,17 @@ THEMES = {  # some of JupyterLab's CSS variables
     },
 }  # fmt: skip
 DRAWN = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done())))"  # the next frame is
+PEAK = """async ([player, take, seconds]) => {
+    const { context } = player, meter = new AnalyserNode(context, { fftSize: 2048 }), samples = new Float32Array(2048);
+    player.gains[take].connect(meter);
+    let peak = 0;
+    for (const end = context.currentTime + seconds; context.currentTime < end; ) {
+        await new Promise(done => setTimeout(done, 20));
+        meter.getFloatTimeDomainData(samples);
+        peak = samples.reduce((most, sample) => Math.max(most, Math.abs(sample)), peak);
+    }
+    return peak;
+}"""  # of what one take of a Player plays from now on; the sound's clock counts, not the machine's
 FLAGS = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--mute-audio"]
 FLAGS += ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]  # a microphone that hears beeps
 
@@ -100,6 +111,7 @@ class View:
         ])  # fmt: skip
         if self.widget is not None:
             widget.send = self.hear
+        self.page.evaluate(DRAWN)
 
     @property
     def root(self):
@@ -108,6 +120,7 @@ class View:
 
     def sync(self):
         """Hand Python what the page sent since the last time, and the page what Python changed; then all is drawn."""
+        self.page.evaluate(DRAWN)  # a mouse that only moves is noticed once a frame
         for message in self.page.evaluate("outbox.splice(0)"):
             if "content" in message:
                 self.messages.append(message["content"])
@@ -132,6 +145,10 @@ class View:
         """A custom message as if Python had sent it."""
         texts = [base64.b64encode(bytes(buffer)).decode() for buffer in buffers or ()]
         self.page.evaluate("([content, buffers]) => model.hear(content, buffers)", [content, texts])
+
+    def peak(self, player, take, seconds=0.2):
+        """The greatest sample of a take in the next seconds that its Player, named in JavaScript, plays."""
+        return self.page.evaluate(PEAK, [self.page.evaluate_handle(player), take, seconds])
 
     def state(self, name):
         """A trait as the page has it; not for bytes."""

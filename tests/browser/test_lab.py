@@ -161,7 +161,7 @@ def test_open_run_drag_convert_hear(page):
         const file = await (await fetch(audio.src)).arrayBuffer();
         const sound = await new OfflineAudioContext(1, 1, 44100).decodeAudioData(file);
         await audio.play();
-        await new Promise(done => setTimeout(done, 500));
+        while (audio.currentTime < 0.3 && !audio.ended) await new Promise(done => setTimeout(done, 20));
         audio.pause();
         return [audio.currentTime, sound.getChannelData(0).reduce((most, s) => Math.max(most, Math.abs(s)), 0)];
     }""")

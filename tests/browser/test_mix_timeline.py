@@ -17,7 +17,6 @@ def view(widget_page, mixer):
 
 def opened(widget_page, mixer, **how):
     view = widget_page(mixer, **how)
-    view.page.wait_for_timeout(60)
     view.page.evaluate("window.mixer = document.querySelector('canvas').mixer")
     return view
 

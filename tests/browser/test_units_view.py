@@ -18,7 +18,6 @@ def units_view():
 
 def opened(widget_page, widget, **how):
     view = widget_page(widget, height=600, **how)
-    view.page.wait_for_timeout(80)
     view.page.evaluate("window.units = document.querySelector('canvas').units")
     return view
 
@@ -43,7 +42,7 @@ def test_keys_go_through_time_and_through_a_group(widget_page, units_view):
     view.page.locator("canvas").first.focus()
     for key, frame in (("ArrowRight", 0), ("ArrowRight", 1), ("ArrowDown", 0), ("ArrowDown", 24), ("ArrowUp", 0)):
         view.page.keyboard.press(key)
-        view.page.wait_for_timeout(60)
+        view.page.wait_for_function("outbox.length")  # the first key opens the sound before it is answered
         assert view.sync().widget.chosen == frame, key
     heard = view.page.evaluate("units.heard")
     view.page.keyboard.press("Space")
@@ -55,7 +54,6 @@ def test_keys_go_through_time_and_through_a_group(widget_page, units_view):
 def test_every_group_has_a_look_of_its_own(widget_page, units_view, theme):
     view = opened(widget_page, units_view, theme=theme)
     units_view.choose(110)
-    view.sync().page.wait_for_timeout(60)
-    view.screenshot(f"units_view-{theme}")
+    view.sync().screenshot(f"units_view-{theme}")
     samples = view.page.evaluate("[...document.querySelectorAll('.svcnb-bar canvas')].map(c => c.toDataURL())")
     assert len(samples) == 8 == len(set(samples))
