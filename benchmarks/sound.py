@@ -58,9 +58,15 @@ def lesson_variants() -> list[str]:
         f"+ clusters: retrieval={clusters} retrieval_ratio=0.5",
         f"+ index: retrieval={index} retrieval_ratio=0.5",
     ]
-    if hasattr(lesson, "diffusion_path"):
-        diffusion = f"diffusion={lesson.diffusion_path()} vocoder={lesson.vocoder_path()}"
-        found += [f"+ shallow diffusion: {diffusion}", f"diffusion alone: {diffusion} only_diffusion=true"]
+    diffusion, flow = (
+        f"diffusion={path} vocoder={lesson.vocoder_path()}" for path in (lesson.diffusion_path(), lesson.flow_path())
+    )
+    found += [
+        f"+ shallow diffusion: {diffusion}",
+        f"+ shallow flow: {flow} k_step=300 speedup=75",
+        f"diffusion alone, ddpm: {diffusion} only_diffusion=true sampler=ddpm speedup=1",
+        f"flow alone, 4 calls: {flow} only_diffusion=true speedup=250",
+    ]
     return found
 
 
