@@ -7,6 +7,7 @@ import base64
 import html
 import io
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -57,7 +58,6 @@ def kept(steps: "Iterator[Step]", work: Path) -> "Iterator[Step]":
 
 def choose_recordings(work: Path, folder: str, singers: list[str], songs: list[str]) -> Path:
     """The folder of recordings from now on: the named one, else what was recorded here, else the lesson's songs."""
-    from svcnb import lesson
     from svcnb.files import write_whole
 
     note = work / "recordings.txt"
@@ -65,13 +65,24 @@ def choose_recordings(work: Path, folder: str, singers: list[str], songs: list[s
     if folder:
         write_whole(note, str(Path(folder).resolve()))
     elif not any((work / "raw").glob("*/*")):
-        lesson.write_songs(work / "stand-in", singers, songs)
+        _stand_in(work / "stand-in", singers, songs)
     return recordings(work)
+
+
+def _stand_in(folder: Path, singers: list[str], songs: list[str]) -> None:
+    """Let the folder hold these songs of the lesson singers and no others; what is there already stays as it is."""
+    from svcnb import lesson
+
+    if {path.relative_to(folder) for path in folder.glob("*/*.wav")} != {
+        Path(singer, f"{song}.wav") for singer in singers for song in songs
+    }:
+        shutil.rmtree(folder, ignore_errors=True)
+        lesson.write_songs(folder, singers, songs)
 
 
 def recordings(work: Path) -> Path:
     """The folder of recordings that notebook 01 chose; where it was left out, lena of the lesson singers stands in."""
-    from svcnb import lesson
+    from svcnb.lesson import NEWCOMER
 
     note, own, stand_in = work / "recordings.txt", work / "raw", work / "stand-in"
     if note.exists():
@@ -79,7 +90,7 @@ def recordings(work: Path) -> Path:
     if any(own.glob("*/*")):
         return own
     if not stand_in.exists():
-        lesson.write_songs(stand_in, [lesson.NEWCOMER], ["kitchen"] if FAST else ["kitchen", "grace"])
+        _stand_in(stand_in, [NEWCOMER], ["kitchen"] if FAST else ["kitchen", "grace"])
     return stand_in
 
 

@@ -16,6 +16,7 @@ import librosa
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from matplotlib.patheffects import Normal, Stroke
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from safetensors import safe_open
@@ -43,18 +44,20 @@ def waveform(wav: np.ndarray, sample_rate: int, chunks: Sequence[Chunk] = (), ti
     """Samples (N,) over time; with `chunks`, how the slicer cuts them, numbered, silence hatched."""
     figure, (axes,) = _figure(1, 2.4, title)
     _draw_waveform(axes, wav, sample_rate)
-    number = 0
+    number, quiet = 0, dict(facecolor="none", edgecolor=QUIET, hatch="///", lw=0)
     for chunk in chunks:
         start, end = chunk.start / sample_rate, chunk.end / sample_rate
         if chunk.voiced:
             number += 1
             axes.axvspan(start, end, color=(SKY, ORANGE)[number % 2], alpha=0.2, lw=0, zorder=0)
+            place = dict(transform=axes.get_xaxis_transform(), ha="center", va="top")
+            box = dict(color=GROUND, alpha=0.8, pad=1.5)
+            axes.text((start + end) / 2, 0.95, str(number), color=INK, bbox=box, **place)
         else:
-            axes.axvspan(start, end, facecolor="none", edgecolor=QUIET, hatch="///", lw=0, zorder=0)
+            axes.axvspan(start, end, zorder=0, **quiet)
         axes.axvline(start, color=QUIET, lw=0.6)
-        label, box = (str(number) if chunk.voiced else "silence"), dict(color=GROUND, alpha=0.8, pad=1.5)
-        place = dict(transform=axes.get_xaxis_transform(), ha="center", va="top")
-        axes.text((start + end) / 2, 0.95, label, color=INK, bbox=box, **place)
+    if number < len(chunks):  # a word beside the picture: most silences are too narrow for one
+        figure.legend(handles=[Patch(label="silence", **quiet)], loc="outside upper right", frameon=False)
     axes.set(xlabel="time in s", ylabel="amplitude", xlim=(0, len(wav) / sample_rate))
     return figure
 

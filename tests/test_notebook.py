@@ -50,3 +50,16 @@ def test_fast_mode_leaves_nothing_behind(tmp_path, fast):
     assert bool(kept) == (fast == "0")
     if kept:
         assert kept[0] == tmp_path / "svcnb-work/x"
+
+
+def test_those_who_stand_in_are_those_asked_for(tmp_path):
+    names = lambda: sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.wav"))
+    notebook.choose_recordings(tmp_path, "", ["lena"], ["brother"])
+    made = (tmp_path / "stand-in/lena/brother.wav").stat().st_mtime_ns
+    assert notebook.choose_recordings(tmp_path, "", ["lena"], ["brother"]) == tmp_path / "stand-in"
+    assert (tmp_path / "stand-in/lena/brother.wav").stat().st_mtime_ns == made, "nothing is sung, or prepared, twice"
+    notebook.choose_recordings(tmp_path, "", ["vera"], ["brother"])
+    assert names() == ["stand-in/vera/brother.wav"]
+    notebook._stand_in(tmp_path / "raw", ["vera"], ["brother"])
+    assert notebook.choose_recordings(tmp_path, "", ["lena"], ["brother"]) == tmp_path / "raw", "one's own go first"
+    assert notebook.choose_recordings(tmp_path, str(tmp_path / "named"), [], []) == tmp_path / "named"

@@ -38,10 +38,12 @@ def test_a_waveform_keeps_its_peaks_and_shows_the_chunks():
     wav = tone(seconds=20)
     wav[1234] = 0.9
     chunks = [Chunk(0, RATE, True), Chunk(RATE, 5 * RATE, False), Chunk(5 * RATE, 20 * RATE, True)]
-    (axes,) = plots.waveform(wav, RATE, chunks, "title").axes
+    figure = plots.waveform(wav, RATE, chunks, "title")
+    (axes,) = figure.axes
     (shape,) = axes.collections
     assert shape.get_paths()[0].vertices[:, 1].max() == pytest.approx(0.9)
-    assert [text.get_text() for text in axes.texts] == ["1", "silence", "2"]
+    assert [text.get_text() for text in axes.texts] == ["1", "2"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["silence"]
     assert axes.get_xlim() == (0, 20) and axes.get_xlabel() == "time in s"
     assert drawn(plots.waveform(wav, RATE, chunks)) != drawn(plots.waveform(wav, RATE))
 

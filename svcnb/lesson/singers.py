@@ -17,7 +17,7 @@ import numpy as np
 from svcnb.lesson.performance import STEP, Curves, perform
 from svcnb.lesson.phones import COLOURS
 from svcnb.lesson.score import Song, plan
-from svcnb.lesson.songs import SONGS
+from svcnb.lesson.songs import find as find_song
 from svcnb.lesson.tract import NOISE, PULSE, RATE, glottis, levels, tract
 from svcnb.lesson.voices import Singer, find
 
@@ -58,7 +58,7 @@ def render(singer, song, transpose=0, seed=0, manner=None) -> tuple[np.ndarray, 
     """Like `sing`, but returns every control curve behind the sound: one value per STEP samples."""
     singer = find(singer)
     manner = find(manner or singer)
-    song = SONGS[song] if isinstance(song, str) else song
+    song = find_song(song)
     curves = perform(singer, manner, *plan(song, np.random.default_rng(seed)), transpose, seed)
     rng = np.random.default_rng([seed, singer.seed, 2])
     audio = _voiced(singer, curves, rng) * levels(singer)[0] + _noise(singer, curves, rng)

@@ -3,7 +3,7 @@
 Notebook: 01_data
 """
 
-from svcnb.lesson.score import read
+from svcnb.lesson.score import Song, read
 
 SONGS = {
     song.name: song
@@ -99,3 +99,10 @@ SONGS = {
 
 HELD_OUT_SONGS = ("row", "joy", "fair")  # kept out of every training, so that scores on them are honest
 TRAIN_SONGS = tuple(name for name in SONGS if name not in HELD_OUT_SONGS)
+
+
+def find(song: Song | str) -> Song:
+    """A song by name; any other song is returned as is. Raises KeyError."""
+    if isinstance(song, str) and song not in SONGS:
+        raise KeyError(f"There is no lesson song {song}; there are {', '.join(SONGS)}.")
+    return SONGS[song] if isinstance(song, str) else song

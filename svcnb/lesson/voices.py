@@ -80,6 +80,7 @@ def semitones(source: Singer | str, target: Singer | str) -> int:
 
 def find(singer: Singer | str) -> Singer:
     """A lesson singer or the newcomer by name; any other singer is returned as is. Raises KeyError."""
-    if isinstance(singer, str):
-        return _NEWCOMER if singer == NEWCOMER else SINGERS[singer]
-    return singer
+    known = SINGERS | {NEWCOMER: _NEWCOMER}
+    if isinstance(singer, str) and singer not in known:
+        raise KeyError(f"There is no lesson singer {singer}; there are {', '.join(known)}.")
+    return known[singer] if isinstance(singer, str) else singer

@@ -38,7 +38,7 @@ def find_recordings(raw: Path) -> tuple[list[str], Problems]:
         elif _is_sound(entry):
             skipped.append((entry.name, f"{entry} belongs to no speaker; move it into {raw}/<name of the speaker>/."))
     if not found:
-        reasons = " ".join(reason for _, reason in skipped)
+        reasons = " ".join(reason for _, reason in skipped[:3])
         raise DataError(reasons or f"{raw} is empty; make {raw}/<name of a speaker>/ and put recordings into it.")
     return found, skipped
 

@@ -81,3 +81,10 @@ def test_write_songs(tmp_path):
     np.testing.assert_allclose(wav, sung, atol=1e-4)
     with np.load(tmp_path / "tomas/vowels.npz") as stored:
         assert np.array_equal(stored["f0"], truth.f0) and np.array_equal(stored["phone"], truth.phone)
+
+
+def test_an_unknown_name_is_answered_with_the_known_ones():
+    with pytest.raises(KeyError, match=r"no lesson singer anna; there are bruno, .*lena"):
+        lesson.sing("anna", "row")
+    with pytest.raises(KeyError, match="no lesson song hello; there are twinkle"):
+        lesson.sing("lena", "hello")
