@@ -162,10 +162,10 @@ def points(places: np.ndarray, groups: Sequence[str], title: str = "") -> Figure
     figure, (axes,) = _figure(1, 5.0, title)
     groups = np.asarray(groups)
     for number, name in enumerate(dict.fromkeys(groups.tolist())):
-        style = dict(color=(SKY, ORANGE, GREEN, PURPLE, RED, BLUE)[number % 6], marker="os^D"[number // 6 % 4])
-        axes.scatter(*places[groups == name].T, s=16, alpha=0.8, lw=0, label=name, **style)
+        colour, marker = (SKY, ORANGE, GREEN, PURPLE, RED, BLUE)[number % 6], "os^D"[(number + number // 12) % 4]
+        axes.scatter(*places[groups == name].T, s=18, alpha=0.8, lw=0, label=name, color=colour, marker=marker)
     axes.set_axis_off()
-    figure.legend(loc="outside lower center", ncols=8, frameon=False)
+    figure.legend(loc="outside lower center", ncols=8, frameon=False, markerscale=1.5)
     return figure
 
 

@@ -29,6 +29,9 @@ const button = (label, title, click) => make("button", { type: "button", title, 
 const able = (button, can) => button.setAttribute("aria-disabled", !can);
 const group = (label, ...children) => make("span", { className: "svcnb-group", role: "group", "aria-label": label }, ...children);
 
+/** Keys and what they do, one after the other. */
+const keysHelp = (keys) => keys.flatMap(([key, what], i) => [i ? " · " : "", make("kbd", {}, key), ` ${what}`]);
+
 /** The widget's element, made ready: its keys are its own, not the notebook's. */
 function stage(el, label) {
   el.classList.add("svcnb");
@@ -101,6 +104,18 @@ function secondsAxis(context, { left, right, bottom, from, to, ink }) {
     const x = left + ((s * step - from) / (to - from)) * (right - left);
     context.fillRect(x, bottom, 1, 4);
     context.fillText(`${+(s * step).toFixed(1)} s`, clamp(x, left + 10, right - 14), bottom + 5);
+  }
+}
+
+/** Hertz at the right edge of a picture whose rows go up by ratio. */
+function hertzAxis(context, { right, top, bottom, bounds: [low, high], look }) {
+  Object.assign(context, { font: "11px system-ui, sans-serif", textAlign: "right", textBaseline: "middle" });
+  Object.assign(context, { strokeStyle: look.ground, fillStyle: look.ink, lineWidth: 3 });
+  for (const hz of [200, 1000, 5000]) {
+    const text = hz < 1000 ? `${hz} Hz` : `${hz / 1000} kHz`, y = top + (Math.log(high / hz) / Math.log(high / low)) * (bottom - top);
+    if (y < top) continue;
+    context.strokeText(text, right - 5, y);
+    context.fillText(text, right - 5, y);
   }
 }
 

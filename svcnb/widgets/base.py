@@ -26,6 +26,14 @@ def flac(wav: np.ndarray, sample_rate: int) -> bytes:
     return file.getvalue()
 
 
+def spectrogram(wav: np.ndarray, sample_rate: int, low: float, high: float, rows: int, columns: int) -> np.ndarray:
+    """Levels of wav (N,) for a page to draw in its own ink: uint8 (rows, at most columns), `high` Hz on top."""
+    from svcnb.plots import RANGE_DB, levels
+
+    decibel = levels(wav, sample_rate, np.geomspace(high, low, rows), columns)[0]
+    return (255 * np.clip(1 + decibel / RANGE_DB, 0, 1)).astype(np.uint8)
+
+
 class Widget(anywidget.AnyWidget):
     """A widget whose page sends `{"do": name, …}`, which calls that method with the rest; `DEEDS` names those allowed.
 

@@ -41,8 +41,8 @@ class Compare {
       "aria-valuemax": this.duration.toFixed(1), click: (event) => this.point(event) });
     this.voice = speaker(this.model);
     this.el.append(make("div", { className: "svcnb-bar" }, this.playing, this.choices), this.canvas, this.test, this.voice.said,
-      make("details", {}, make("summary", {}, "Keys"), make("kbd", {}, "1"), " … ", make("kbd", {}, "9"), " switch · ", make("kbd", {}, "space"),
-        " play, stop · ", make("kbd", {}, "← →"), " by a second · click a picture to hear that take there. All takes are equally loud."));
+      make("details", {}, make("summary", {}, "Keys"), ...keysHelp([["1 … 9", "switch"], ["space", "play, stop"], ["← →", "by a second"]]),
+        " · click a picture to hear that take there. All takes are equally loud."));
     this.canvas.compare = this;
   }
 
@@ -59,7 +59,7 @@ class Compare {
     this.test.replaceChildren(...(this.blind
       ? [group("Answer", `Trial ${number}: X is`, button(`A · ${a}`, `A · ${a} is X`, send({ do: "answer", name: a })),
         button(`B · ${b}`, `B · ${b} is X`, send({ do: "answer", name: b }))),
-      button("End the test", "End the blind test and see the score", send({ do: "end" }))]
+      button("End the test", "End the test and see the score", send({ do: "end" }))]
       : this.takes.length > 1 ? [group("Blind test", "Can you hear the difference?", this.a, "or", this.b,
         button("Blind test", "Begin a blind test of these two", () => this.model.send({ do: "begin", a: this.a.value, b: this.b.value })))] : []));
     const buttons = this.test.querySelectorAll("button");
@@ -173,6 +173,7 @@ class Compare {
     context.strokeStyle = here ? accent : look.ink;
     context.lineWidth = here ? 2 : 0.4;
     context.strokeRect(1, y + 0.5, width - 2, ROW - 7);
+    if (!this.blind) hertzAxis(context, { right: width, top: y, bottom: y + ROW - 6, bounds: this.model.get("bounds"), look });
     const text = this.blind ? "The pictures are hidden during the test." : `${i + 1} · ${this.takes[i]}   ${this.level(i)}`;
     context.font = `${here ? "bold " : ""}12px system-ui, sans-serif`;
     context.textAlign = "left";

@@ -15,7 +15,7 @@ import numpy as np
 import traitlets as t
 
 from svcnb.audio import CEILING, TARGET_LUFS, loudness, true_peak
-from svcnb.widgets.base import Widget, flac, module
+from svcnb.widgets.base import Widget, flac, module, spectrogram
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -48,6 +48,7 @@ class Compare(Widget):
     gains = t.List(t.Float()).tag(sync=True)  # dB that matching added to each
     pictures = t.List(t.Bytes()).tag(sync=True)  # levels 0 to 255, (rows, columns), the highest first
     shape = t.List(t.Int()).tag(sync=True)
+    bounds = t.List(t.Float()).tag(sync=True)  # Hz of the pictures' edges
     trial = t.Dict().tag(sync=True)  # of the blind test: number, the names of a and b, the sound of x; never the answer
 
     def __init__(self, takes: dict[str, np.ndarray], sample_rate: int, seed: int | None = None):
@@ -61,7 +62,8 @@ class Compare(Widget):
         lufs, gains = _matched(self._takes, sample_rate)
         length = max(map(len, self._takes.values()))
         sounds = [wav * 10 ** (gain / 20) for wav, gain in zip(self._takes.values(), gains, strict=True)]
-        pictures = [_picture(np.pad(wav, (0, length - len(wav))), sample_rate) for wav in sounds]
+        padded, bounds = [np.pad(wav, (0, length - len(wav))) for wav in sounds], (LOW, min(HIGH, sample_rate / 2))
+        pictures = [spectrogram(wav, sample_rate, *bounds, ROWS, MOST_COLUMNS) for wav in padded]
         super().__init__(
             names=list(self._takes),
             sounds=[flac(wav, sample_rate) for wav in sounds],
@@ -70,6 +72,7 @@ class Compare(Widget):
             gains=gains,
             pictures=[picture.tobytes() for picture in pictures],
             shape=list(pictures[0].shape),
+            bounds=list(bounds),
         )
 
     @property
@@ -118,11 +121,3 @@ def _matched(takes: dict[str, np.ndarray], sample_rate: int) -> tuple[list[float
     ]
     target = min([TARGET_LUFS, *(level + spare for level, spare in zip(lufs, room, strict=True) if np.isfinite(level))])
     return lufs, [float(target - level) if np.isfinite(level) else 0.0 for level in lufs]
-
-
-def _picture(wav: np.ndarray, sample_rate: int) -> np.ndarray:
-    from svcnb.plots import RANGE_DB, levels
-
-    rows = np.geomspace(min(HIGH, sample_rate / 2), LOW, ROWS)
-    decibel = levels(wav, sample_rate, rows, MOST_COLUMNS)[0]
-    return (255 * np.clip(1 + decibel / RANGE_DB, 0, 1)).astype(np.uint8)

@@ -175,8 +175,9 @@ class ConvertPanel {
     context.globalAlpha = 1;
     for (let x = 0; x < width; x++) {
       const tall = Math.max(1, (levels[Math.floor((x / width) * levels.length)] / 255) * (STRIP - 8));
-      context.fillStyle = x >= left && x <= left + this.seconds * scale ? accent : look.ink;
-      context.globalAlpha = context.fillStyle === look.ink ? 0.45 : 1;
+      const heard = x >= left && x <= left + this.seconds * scale;
+      context.fillStyle = heard ? accent : look.ink;
+      context.globalAlpha = heard ? 1 : 0.45;
       context.fillRect(x, (STRIP - tall) / 2, 1, tall);
     }
     context.globalAlpha = 1;

@@ -56,8 +56,8 @@ class MixTimeline {
         ...this.names.map((name, i) => make("label", {}, swatch(i), `${name} `, this.shares[i], " %"))),
       this.voice.said,
       make("details", {}, make("summary", {}, "Keys and mouse"), "Drag a border up or down, a point's line sideways; double-click adds a point. ",
-        ...[["← →", "choose a point; Alt: move it by 0.1 s"], ["1 … 9", "choose a speaker"], ["↑ ↓", "the speaker's share by 5 %"], ["Ins", "add"],
-          ["Del", "delete"], ["Ctrl+Z", "undo"], ["Ctrl+Shift+Z", "redo"]].flatMap(([key, what]) => [make("kbd", {}, key), ` ${what} · `])));
+        ...keysHelp([["← →", "choose a point; Alt: move it by 0.1 s"], ["1 … 9", "choose a speaker"], ["↑ ↓", "the speaker's share by 5 %"], ["Ins", "add"],
+          ["Del", "delete"], ["Ctrl+Z", "undo"], ["Ctrl+Shift+Z", "redo"]])));
     for (const event of ["pointerdown", "pointermove", "pointerup", "pointercancel", "dblclick", "keydown"])
       this.canvas.addEventListener(event, (e) => this[event](e));
   }
@@ -165,8 +165,9 @@ class MixTimeline {
     const y = this.y(this.borders(shares)[i] - shares[i] / 2);
     Object.assign(context, { textAlign: "center", lineWidth: 3, font: "bold 12px system-ui, sans-serif" });
     Object.assign(context, { strokeStyle: look.dark ? "black" : "white", fillStyle: look.dark ? "white" : "black" });
-    context.strokeText(this.names[i], this.x(s), y);
-    context.fillText(this.names[i], this.x(s), y);
+    const name = `${i === this.speaker ? "▸ " : ""}${this.names[i]}`; // whose share the arrow keys change
+    context.strokeText(name, this.x(s), y);
+    context.fillText(name, this.x(s), y);
   }
 
   paintSilence(context, start, end, look) {

@@ -382,9 +382,8 @@ function help() {
   const keys = [["← →", "cursor, by 0.05 s; Ctrl: 1 s; Shift: select"], ["↑ ↓", "shift by a semitone; Alt: 10 cents; Shift: an octave"],
     ["Ctrl+A", "select all"], ["Esc", "select nothing"], ["space", "play, stop"], ["S", "smooth"], ["Q", "to scale"],
     ["B", "vibrato"], ["F", "flatten"], ["V", "voice"], ["Del", "unvoice"], ["Ctrl+Z", "undo"], ["Ctrl+Shift+Z", "redo"], ["+ −", "zoom"]];
-  const line = keys.flatMap(([key, what]) => [make("kbd", {}, key), ` ${what} · `]);
   return make("details", {}, make("summary", {}, "Keys and mouse"), "Drag over the picture to select, drag the curve to move it "
-    + "(its phrase, or the selection), Ctrl+wheel to zoom. Without a selection, buttons and keys change the whole song. ", ...line);
+    + "(its phrase, or the selection), Ctrl+wheel to zoom. Without a selection, buttons and keys change the whole song. ", ...keysHelp(keys));
 }
 
 export default {

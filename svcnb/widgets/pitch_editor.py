@@ -17,7 +17,7 @@ import traitlets as t
 from svcnb import melody
 from svcnb.audio import resample
 from svcnb.f0 import F0
-from svcnb.widgets.base import History, Widget, flac, module
+from svcnb.widgets.base import History, Widget, flac, module, spectrogram
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -70,7 +70,7 @@ class PitchEditor(Widget):
             "voice": melody.voice,
             "unvoice": melody.unvoice,
         }
-        levels = _levels(wav, sample_rate)
+        levels = spectrogram(wav, sample_rate, LOW, HIGH, ROWS, MOST_COLUMNS)
         preview = min(sample_rate, PREVIEW_RATE)
         sound = flac(resample(wav, sample_rate, preview), preview)
         super().__init__(frame_rate=rate, sound=sound, picture=levels.tobytes(), shape=list(levels.shape))
@@ -129,15 +129,6 @@ class PitchEditor(Widget):
             self.hz = self._history.now.astype("<f4").tobytes()
             self.can = self._history.can
             self.said = said
-
-
-def _levels(wav: np.ndarray, sample_rate: int) -> np.ndarray:
-    """The spectrogram that the page shows, uint8 (ROWS, columns)."""
-    from svcnb.plots import RANGE_DB, levels
-
-    rows = np.geomspace(HIGH, LOW, ROWS)
-    decibel = levels(wav, sample_rate, rows, MOST_COLUMNS)[0]
-    return (255 * np.clip(1 + decibel / RANGE_DB, 0, 1)).astype(np.uint8)
 
 
 def _said(how: dict) -> dict:

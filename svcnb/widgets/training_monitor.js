@@ -1,5 +1,6 @@
 // TrainingMonitor: what a training that runs in Python tells of itself, and the buttons that start and stop it.
 
+const TAKE = 110, FOOT = 22, WIDE = 560; // pixels: the picture of a sound, and the seconds below it
 const PLOT = 150, PAD = { left: 44, right: 8, top: 22, bottom: 20 }, NARROW = 240; // pixels
 
 class TrainingMonitor {
@@ -16,7 +17,7 @@ class TrainingMonitor {
     this.remove = () => {
       model.off("change:state change:facts change:curves", told);
       model.off("change:heard_at", heard);
-      for (const end of [leave, unwatch, this.voice.quiet, () => this.forget()]) end();
+      for (const end of [leave, unwatch, this.voice.quiet]) end();
       this.player.close();
     };
   }
@@ -38,18 +39,15 @@ class TrainingMonitor {
 
   /** The sounds of the last evaluation, each with a button and its spectrogram. */
   hear() {
-    this.forget();
     this.player.stop();
-    const pictures = this.model.get("pictures"), at = this.model.get("heard_at");
-    this.urls = Object.values(pictures).map((bytes) => URL.createObjectURL(new Blob([bytes], { type: "image/webp" })));
-    this.takes.replaceChildren(...Object.keys(pictures).map((name, i) => {
+    const at = this.model.get("heard_at");
+    this.takes.replaceChildren(...Object.keys(this.model.get("pictures")).map((name) => {
       const listen = button(`▶ ${name}, step ${at}`, `${name}, step ${at}: hear it`, () => this.listen(name, listen));
       return make("figure", { style: "margin: 6px 0" }, listen,
-        make("img", { src: this.urls[i], alt: `Spectrogram of ${name} as sung after step ${at}`, style: "display:block;max-width:100%;margin-top:4px" }));
+        make("canvas", { role: "img", "aria-label": `Spectrogram of ${name} as sung after step ${at}`, style: `max-width: ${WIDE}px; margin-top: 4px` }));
     }));
+    this.refresh();
   }
-
-  forget() { for (const url of this.urls ?? []) URL.revokeObjectURL(url); }
 
   async listen(name, pressed) {
     const same = this.pressed === pressed && this.player.playing;
@@ -91,7 +89,18 @@ class TrainingMonitor {
       const left = (i % columns) * (width / columns), top = Math.floor(i / columns) * PLOT;
       plot(context, { left, top, width: width / columns, name, x, y, look });
     });
+    Object.values(this.model.get("pictures")).forEach((take, i) => paintTake(this.takes.querySelectorAll("canvas")[i], take, look));
   }
+}
+
+/** What was sung, in the page's ink. */
+function paintTake(canvas, { levels, shape, bounds, seconds }, look) {
+  const { context, width } = sheet(canvas, TAKE + FOOT);
+  context.drawImage(picture(octets(levels), ...shape, look.ink), 0, 0, width, TAKE);
+  Object.assign(context, { strokeStyle: look.ink, lineWidth: 0.5 });
+  context.strokeRect(0.5, 0.5, width - 1, TAKE - 1);
+  hertzAxis(context, { right: width, top: 0, bottom: TAKE, bounds, look });
+  secondsAxis(context, { left: 0, right: width, bottom: TAKE, from: 0, to: seconds, ink: look.ink });
 }
 
 /** A loss over the steps: as it came, thin, and smoothed, thick. */
@@ -117,7 +126,7 @@ function plot(context, { left, top, width, name, x, y, look }) {
   Object.assign(context, { globalAlpha: 1, fillStyle: look.ink, strokeStyle: look.ink, lineWidth: 0.5, textBaseline: "middle" });
   context.strokeRect(box.l, box.t, box.r - box.l, box.b - box.t);
   context.textAlign = "right";
-  for (const value of [low, high]) context.fillText(value.toPrecision(3), box.l - 4, py(value));
+  for (const value of [low, high]) context.fillText(short(value), box.l - 4, py(value));
   context.textAlign = "left";
   context.fillText(`step ${first}`, box.l, box.b + 10);
   context.textAlign = "right";
@@ -126,6 +135,7 @@ function plot(context, { left, top, width, name, x, y, look }) {
   context.fillText(name, (box.l + box.r) / 2, top + 11);
 }
 
+const short = (value) => (Math.abs(value) < 0.01 ? value.toExponential(1) : value.toPrecision(3)); // as wide as there is room
 const span = (s) => (s < 90 ? `${Math.round(s)} s` : s < 5400 ? `${Math.round(s / 60)} min` : `${(s / 3600).toFixed(1)} h`);
 
 export default {

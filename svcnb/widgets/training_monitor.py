@@ -7,7 +7,6 @@
 Notebook: 03_train_sovits
 """
 
-import io
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import traitlets as t
 
-from svcnb.widgets.base import Widget, flac, module
+from svcnb.widgets.base import Widget, flac, module, spectrogram
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
 MOST = 400  # points of a curve on the page
 EVERY = 0.5  # seconds between two messages to the page
+LOW, HIGH, ROWS, MOST_COLUMNS = 60.0, 12000.0, 96, 800  # of the pictures; Hz
 
 
 class TrainingMonitor(Widget):
@@ -37,7 +37,7 @@ class TrainingMonitor(Widget):
     step = t.Int().tag(sync=True)
     facts = t.Dict().tag(sync=True)  # learning_rate, seconds (a step takes), left (seconds; None: not known)
     sounds = t.Dict().tag(sync=True)  # flac files of the last evaluation, by name
-    pictures = t.Dict().tag(sync=True)  # and their spectrograms, webp
+    pictures = t.Dict().tag(sync=True)  # and their spectrograms: levels 0 to 255, shape, bounds in Hz, seconds
     heard_at = t.Int().tag(sync=True)  # the step of that evaluation
 
     def __init__(self, train: "Callable[[], Iterator[Step]]", sample_rate: int, minutes: float | None = None):
@@ -140,14 +140,10 @@ class TrainingMonitor(Widget):
     def _hear(self, step: "Step") -> None:
         with self.hold_sync():
             self.sounds = {name: flac(wav, self._sample_rate) for name, wav in step.audio.items()}
-            self.pictures = {name: _picture(wav, self._sample_rate) for name, wav in step.audio.items()}
+            self.pictures = {name: self._picture(wav) for name, wav in step.audio.items()}
             self.heard_at = step.step
 
-
-def _picture(wav: np.ndarray, sample_rate: int) -> bytes:
-    """Its mel spectrogram as a small webp file."""
-    from svcnb.plots import takes
-
-    file = io.BytesIO()
-    takes({"": wav}, sample_rate).savefig(file, format="webp", dpi=70, pil_kwargs={"quality": 60})
-    return file.getvalue()
+    def _picture(self, wav: np.ndarray) -> dict:
+        rate, bounds = self._sample_rate, (LOW, min(HIGH, self._sample_rate / 2))
+        levels = spectrogram(wav, rate, *bounds, ROWS, MOST_COLUMNS)
+        return {"levels": levels.tobytes(), "shape": levels.shape, "bounds": bounds, "seconds": len(wav) / rate}

@@ -44,8 +44,8 @@ class UnitsView {
     this.canvas.onfocus = () => this.voice.said.setAttribute("aria-live", "off");
     this.canvas.onblur = () => this.voice.said.setAttribute("aria-live", "polite");
     this.el.append(make("div", { className: "svcnb-bar" }, this.sounding), this.canvas, this.key, this.voice.said,
-      make("details", {}, make("summary", {}, "Keys"), make("kbd", {}, "← →"), " the frame before, after · ", make("kbd", {}, "↑ ↓"),
-        " the next of the same group · ", make("kbd", {}, "space"), " hear it again"));
+      make("details", {}, make("summary", {}, "Keys"), ...keysHelp([["← →", "the frame before, after"],
+        ["↑ ↓", "the next of the same group"], ["space", "hear it again"]])));
     this.canvas.units = this;
   }
 
@@ -143,10 +143,10 @@ class UnitsView {
   }
 }
 
-/** A point of a group: six colours, and a shape for each six, so that colour alone never tells. */
+/** A point of a group: neighbours differ in colour and in shape, and no two of 24 groups are alike in both. */
 function dot(context, x, y, r, group) {
   context.fillStyle = COLOURS[group % COLOURS.length];
-  const shape = SHAPES[Math.floor(group / COLOURS.length) % SHAPES.length];
+  const shape = SHAPES[(group + Math.floor(group / 12)) % SHAPES.length];
   context.beginPath();
   if (shape === "circle") context.arc(x, y, r, 0, 7);
   else if (shape === "square") context.rect(x - r * 0.9, y - r * 0.9, 1.8 * r, 1.8 * r);

@@ -127,3 +127,43 @@ def test_looks(widget_page, compare, theme):
     view.page.get_by_role("button", name="Blind test").click()
     view.sync()
     view.screenshot(f"compare-blind-{theme}")
+
+
+def test_a_blind_test_by_keyboard_alone(view, compare):
+    page = view.page
+    page.get_by_role("button", name="Blind test").focus()
+    focused = "document.activeElement.textContent"
+    page.keyboard.press("Enter")
+    view.sync()
+    assert page.evaluate(focused) == "A · source"
+    page.keyboard.press("Tab")
+    page.keyboard.press("1")  # to hear, from wherever the focus is
+    assert page.evaluate("takes.active") == 0
+    for trial in (2, 3):
+        page.keyboard.press("Enter")
+        view.sync()
+        assert compare.trial["number"] == trial and page.evaluate(focused) == "B · clara"
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    view.sync()
+    assert not compare.trial and page.evaluate(focused) == "Blind test"
+
+
+def test_an_answered_x_is_not_heard_in_the_next_trial(view, compare):
+    page = view.page
+    page.get_by_role("button", name="Blind test").click()
+    view.sync()
+    page.evaluate("""() => {  // the sounds take their time, and the listener does not
+        const { load } = takes.player, asked = window.asked = [];
+        takes.player.load = async (views) => {
+            asked.push(takes.trial.number);
+            if (asked.length === 1) await new Promise(done => { window.loaded = done; });
+            return load.call(takes.player, views);
+        };
+    }""")
+    page.get_by_role("button", name="Play").click()
+    page.get_by_role("button", name="source is X").click()
+    view.sync()
+    page.evaluate("loaded()")
+    page.wait_for_function("takes.player.playing")
+    assert page.evaluate("asked") == [1, 2]

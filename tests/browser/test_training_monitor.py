@@ -52,10 +52,16 @@ def test_buttons_start_and_stop(widget_page):
 def test_it_shows_and_sounds(widget_page, theme):
     monitor, view = opened(widget_page, theme, last=300, seconds=0.002, sings_every=100)
     monitor.wait()
-    view.sync().page.wait_for_function("document.querySelector('img').naturalWidth > 300")
+    view.sync()
     view.screenshot(f"training_monitor-{theme}")
     text = view.root.inner_text()
     assert "finished · step 300" in text and "steps a second" in text and "learning rate 1.0e-4" in text
+    inked = view.page.evaluate("""() => {
+        const canvas = document.querySelector("figure canvas");
+        const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+        return data.filter((value, i) => i % 4 === 3 && value > 100).length / (data.length / 4);
+    }""")
+    assert 0.01 < inked < 0.9 and view.page.get_by_label("Spectrogram of ann/0 as sung after step 300").is_visible()
     sound = view.page.get_by_role("button", name="ann/0, step 300")
     sound.click()
     view.page.wait_for_function(
