@@ -1,8 +1,8 @@
 """A shelf for finished work: a folder on Google Drive, from which a session on a fresh machine goes on.
 
 Training reads and writes on the machine's own disk, which is fast and goes when the session goes. On the shelf lie only
-finished files: what was uploaded, of each training the newest model and its state, converted songs. Each comes there
-whole or not at all, and `kept.json` says which are there and how large they are.
+finished files: what was uploaded, of each training the newest model and its state, converted songs, an exported voice.
+Each comes there whole or not at all, and `kept.json` says which are there and how large they are.
 
 Notebook: 03_train_sovits
 """
@@ -33,9 +33,9 @@ RECORD = "kept.json"
 
 
 def finished(work: str | Path) -> list[str]:
-    """What of a work folder is worth keeping, relative to it: uploads, own takes, songs, newest models and states."""
+    """What of a work folder is worth keeping, relative to it: uploads, takes, songs, exports, newest models, states."""
     work = Path(work)
-    places = "recordings.txt", "uploads/*/*", "raw/me/*", "songs/*"
+    places = "recordings.txt", "uploads/*/*", "raw/me/*", "songs/*", "exported/*"
     found = [path for place in places for path in sorted(work.glob(place))]
     for folder, (prefix, settings) in TRAININGS.items():
         model = latest(work / folder, prefix)

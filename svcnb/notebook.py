@@ -56,6 +56,14 @@ def kept(steps: "Iterator[Step]", work: Path) -> "Iterator[Step]":
     return drive.keeping(steps, work, shelf())
 
 
+def keep(work: Path) -> None:
+    """Copy to Drive what is finished, where that is mounted, and say so. Raises OSError."""
+    from svcnb import drive
+
+    if shelf():
+        print(f"{len(drive.keep(work, shelf()))} files more are kept on Drive")
+
+
 def choose_recordings(work: Path, folder: str, singers: list[str], songs: list[str]) -> Path:
     """The folder of recordings from now on: the named one, else what was recorded here, else the lesson's songs."""
     from svcnb.files import write_whole

@@ -19,7 +19,6 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.patheffects import Normal, Stroke
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
-from safetensors import safe_open
 
 from svcnb.f0 import F0
 from svcnb.options import Options
@@ -283,6 +282,8 @@ def leak(readings: Mapping[str, Sequence[Reading]], title: str = "") -> Figure:
 
 def data_report(report: DataReport, work: str | Path, title: str = "") -> Figure:
     """Minutes of singing by speaker, and which notes each sings how often, from the features in the work folder."""
+    from svcnb.prepare.report import sung  # brings torch along
+
     speakers = report.speakers
     figure, (left, right) = _figure(1, 0.5 * len(speakers) + 1.6, title, columns=2)
     low, high = 127.0, 0.0
@@ -290,7 +291,7 @@ def data_report(report: DataReport, work: str | Path, title: str = "") -> Figure
         colour = COLOURS[row % len(COLOURS)]
         left.barh(row, speaker.minutes, color=colour, height=0.6)
         left.text(speaker.minutes, row, f" {speaker.minutes:.1f}", va="center", color=INK)
-        notes = librosa.hz_to_midi(_sung(Path(work), speaker.clips))
+        notes = librosa.hz_to_midi(sung(Path(work), speaker.clips))
         counts, edges = np.histogram(notes, np.arange(-0.5, 128))
         outline = (counts / max(counts.max(), 1) * 0.8).repeat(2)
         right.fill_between(edges.repeat(2)[1:-1], row + 0.4, row + 0.4 - outline, color=colour, lw=0)
@@ -303,17 +304,6 @@ def data_report(report: DataReport, work: str | Path, title: str = "") -> Figure
     right.set_xticks(ticks, [_note(librosa.midi_to_hz(note)).replace(" ", "\n") for note in ticks])
     right.set_xlim(low - 2, high + 2)
     return figure
-
-
-def _sung(work: Path, clips: Sequence[str]) -> np.ndarray:
-    """Pitch in Hz of all voiced frames of clips."""
-    from svcnb.dataset import features_path  # brings torch along
-
-    pitch = [np.zeros(0)]
-    for clip in clips:
-        with safe_open(features_path(work / clip), "np") as file:
-            pitch.append(file.get_tensor("f0")[file.get_tensor("uv") > 0])
-    return np.concatenate(pitch)
 
 
 def _figure(rows: int, height: float, title: str, columns: int = 1) -> tuple[Figure, list[Axes]]:

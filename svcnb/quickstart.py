@@ -14,14 +14,11 @@ import contextlib
 import re
 from pathlib import Path
 
-import numpy as np
-
-from svcnb import audio, drive, lesson, registry
+from svcnb import audio, drive, key, lesson, registry
 from svcnb import notebook as nb
 from svcnb.checkpoint import latest
 from svcnb.config import Config
 from svcnb.convert import Converter
-from svcnb.f0 import get as pitch
 from svcnb.files import write_whole
 from svcnb.prepare import DataReport, prepare
 from svcnb.prepare.gather import gather
@@ -58,7 +55,7 @@ class Voice:
             raise ValueError(f"A voice's name has letters, digits, - and _ only, unlike {name!r}.")
         if size not in SIZES:
             raise ValueError(f"A voice is of size {' or '.join(SIZES)}, not {size!r}.")
-        self.name, self.size, self.report = name, size, None
+        self.name, self.size = name, size
         self.work, self.shelf = Path(work) / f"{name}-{size}", None
         if kept and nb.IN_COLAB:
             self.shelf = nb.mount_drive() / "svcnb" / self.work.name
@@ -80,8 +77,7 @@ class Voice:
 
     def prepare(self) -> DataReport:
         """Clips, features and settings; the report on them."""
-        self.report = prepare(self.work / "raw", self.work, f0="fcpe", **SIZES[self.size])
-        return self.report
+        return prepare(self.work / "raw", self.work, f0="fcpe", **SIZES[self.size])
 
     def train(self, minutes: float) -> None:
         """Train for so long, or go on with it; watch it meanwhile, and stop it at any time. All is saved."""
@@ -98,14 +94,14 @@ class Voice:
             monitor.wait()
         print(monitor.said)
 
-    def convert(self, song: str = "", semitones: int | None = None) -> nb.Html:
+    def convert(self, song: str = "", semitones: float | None = None) -> nb.Html:
         """Give a song this voice: players of its beginning; the whole is written to `songs`, as flac.
 
         song: a file on Drive or here, or one uploaded now; without any, a lesson singer's. semitones: None finds how
         far this singer's usual pitch lies from the song's. Raises FileNotFoundError, ValueError.
         """
-        model = latest(self.work / drive.LOGS)
-        if model is None or self.report is None:
+        model, usual = latest(self.work / drive.LOGS), key.usual_pitch(self.name, self.work)
+        if model is None or usual is None:
             raise ValueError("There is no voice to sing with yet: run the forms above first.")
         converter, place = Converter.load(model), self.given(song, "song")
         if place is None:
@@ -113,18 +109,20 @@ class Voice:
             audio.save(place, lesson.sing("emil", "row")[0], lesson.RATE)
         wav = audio.load(place, converter.sample_rate)[0]
         if semitones is None:
-            semitones = self._distance(wav, converter)
+            semitones = key.distance(wav, converter.sample_rate, usual)
         out = self.work / "songs" / f"{place.stem}-{self.name}.flac"
         out.parent.mkdir(exist_ok=True)
         conversion = converter.convert(wav, speaker=self.name, semitones=semitones, out=out)
         self._keep()
-        print(*conversion.notes, f"{place.name}, {semitones:+d} semitones: {out.name}", sep="\n")
+        print(*conversion.notes, f"{place.name}, {semitones:+g} semitones: {out.name}", sep="\n")
         beginning = slice(0, HEARD * converter.sample_rate)
         return nb.compare({place.stem: wav[beginning], self.name: conversion.audio[beginning]}, converter.sample_rate)
 
     def download(self) -> None:
-        """Hand the newest song to the browser; where that is not Colab, say where it lies."""
-        song = max((self.work / "songs").glob("*"), key=lambda path: path.stat().st_mtime)
+        """Hand the newest song to the browser; outside Colab, say where it lies. Raises ValueError without one."""
+        song = max((self.work / "songs").glob("*"), key=lambda path: path.stat().st_mtime, default=None)
+        if song is None:
+            raise ValueError("There is no song yet: run the form above first.")
         if nb.IN_COLAB:
             from google.colab import files
 
@@ -148,12 +146,6 @@ class Voice:
             for file, content in nb.upload().items():
                 write_whole(folder / Path(file).name, content)
         return next(iter(sorted(folder.glob("*"))), None)
-
-    def _distance(self, wav: np.ndarray, converter: Converter) -> int:
-        f0 = pitch("fcpe", converter.sample_rate, converter.hop)(wav)
-        if not f0.voiced.any():
-            raise ValueError("Nothing is sung in this song; take one of a voice without instruments.")
-        return round(12 * np.log2(self.report.speakers[self.name].median / np.median(f0.hz[f0.voiced])))
 
     def _keep(self) -> None:
         if self.shelf:

@@ -30,6 +30,7 @@ def work(tmp_path):
         "logs/44k/vocoder/D_50.safetensors": "its critics",
         "logs/44k/vocoder/state.pt": "its state",
         "recordings.txt": "/where/they/lie",
+        "exported/voice.json": "about it",
         "dataset/44k/anna/a.wav": "a clip, which can be made again",
     }.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -50,7 +51,7 @@ KEPT = {
     "uploads/recordings/anna.zip", "songs/row.flac", "logs/44k/G_200.safetensors", "logs/44k/state.pt",
     "logs/44k/config.json", "logs/44k/diffusion/model_8.pt", "logs/44k/diffusion/state.pt",
     "logs/44k/diffusion/config.yaml", "logs/44k/vocoder/G_50.safetensors", "logs/44k/vocoder/state.pt",
-    "recordings.txt",
+    "recordings.txt", "exported/voice.json",
 }  # fmt: skip
 
 

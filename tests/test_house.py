@@ -14,7 +14,7 @@ FLOORS = [  # a room imports from its own floor and from those below
     {"config", "presets", "files", "unpickle", "weights", "download"},
     {"audio", "spectral", "slicer", "stream", "registry", "encoders", "f0", "lesson", "melody"},  # these know no model
     {"models"},  # torch, and nothing of ours
-    {"checkpoint", "dataset", "prepare", "retrieval", "mixing", "lora", "evaluate", "probes"},
+    {"checkpoint", "dataset", "prepare", "retrieval", "mixing", "lora", "evaluate", "probes", "key"},
     {"training", "options", "convert", "job", "diffuse", "enhance", "leak", "export", "portable", "drive"},
     {"plots", "widgets", "notebook", "quickstart", "cli", "follow", "demo", "doctor", "__main__"},  # the roof
 ]

@@ -4,6 +4,7 @@ Notebook: 01_data
 """
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -120,6 +121,12 @@ def _speaker(work: Path, recordings: list[Recording], skipped: Problems) -> Spea
 def _pitch(clip: Path) -> tuple[np.ndarray, np.ndarray]:
     with safe_open(features_path(clip), "np") as file:
         return file.get_tensor("f0"), file.get_tensor("uv")
+
+
+def sung(work: Path, clips: Iterable[str]) -> np.ndarray:
+    """Pitch in Hz of all voiced frames of those clips that have features."""
+    found = [_pitch(work / clip) for clip in clips if features_path(work / clip).exists()]
+    return np.concatenate([np.zeros(0), *(pitch[voiced > 0] for pitch, voiced in found)])
 
 
 def _row(name: str, speaker: SpeakerReport) -> tuple[str, ...]:

@@ -111,5 +111,8 @@ def test_names_that_are_no_folders_are_refused(tmp_path, name, size):
 
 
 def test_no_song_without_a_voice(tmp_path):
+    voice = Voice(tmp_path, "anna", kept=False)
     with pytest.raises(ValueError, match="run the forms above first"):
-        Voice(tmp_path, "anna", kept=False).convert()
+        voice.convert()
+    with pytest.raises(ValueError, match="There is no song yet"):
+        voice.download()

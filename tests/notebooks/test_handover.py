@@ -68,4 +68,5 @@ def test_nothing_on_the_way_is_amiss(said):
         assert "✗" not in "".join(said[stem].values()), stem
         assert f"notebook {stem[:2]} ok" in said[stem]["save"]
     there = {path.relative_to(said["work"]).as_posix() for path in said["work"].rglob("*")}
-    assert {"converted.flac", "morph.flac", "exported/voice.json", "logs/44k/diffusion/model_4.pt"} <= there
+    assert {f"songs/{name}.flac" for name in ("diffusion", "converted", "morph")} <= there
+    assert {"exported/voice.json", "logs/44k/diffusion/model_4.pt"} <= there
