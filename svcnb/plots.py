@@ -68,12 +68,8 @@ def spectrogram(
     figure, (axes,) = _figure(1, 3.6, title)
     image = _draw_spectrogram(axes, wav, sample_rate, low)
     if f0 is not None:
-        seconds, outline = (
-            np.arange(len(f0.hz)) * hop / sample_rate,
-            [Stroke(linewidth=3.5, foreground="black"), Normal()],
-        )
-        hz = np.where(f0.voiced, f0.hz, np.nan)
-        axes.plot(seconds, hz, color=SKY, lw=1.8, path_effects=outline, label="pitch")
+        outline = [Stroke(linewidth=3.5, foreground="black"), Normal()]
+        axes.plot(*_curve(f0, hop / sample_rate), color=SKY, lw=1.8, path_effects=outline, label="pitch")
         axes.legend(loc="upper right")
     axes.set_xlabel("time in s")
     figure.colorbar(image, ax=axes, label="level in dB", pad=0.01)
@@ -150,9 +146,12 @@ def units(tables: Mapping[str, np.ndarray], seconds: float, title: str = "") -> 
     for axes, (name, table) in zip(all_axes, tables.items(), strict=True):
         spread = (table - table.mean(0)) / (table.std(0) + 1e-9)
         extent = (0, seconds, 0, table.shape[1])
-        axes.imshow(spread.T, aspect="auto", origin="lower", cmap=HEAT, vmin=-2, vmax=2, extent=extent)
-        axes.set(title=name, ylabel="dimension")
+        image = axes.imshow(spread.T, aspect="auto", origin="lower", cmap=HEAT, vmin=-2, vmax=2, extent=extent)
+        axes.set(title=name, ylabel=f"{table.shape[1]} numbers", yticks=[])
+        axes.tick_params(labelbottom=axes is all_axes[-1])
     all_axes[-1].set_xlabel("time in s")
+    scale = figure.colorbar(image, ax=list(all_axes), pad=0.01, ticks=[-2, 0, 2])
+    scale.set_ticklabels(["low", "as usual", "high"])
     return figure
 
 
@@ -164,7 +163,7 @@ def points(places: np.ndarray, groups: Sequence[str], title: str = "") -> Figure
         colour, marker = (SKY, ORANGE, GREEN, PURPLE, RED, BLUE)[number % 6], "os^D"[(number + number // 12) % 4]
         axes.scatter(*places[groups == name].T, s=18, alpha=0.8, lw=0, label=name, color=colour, marker=marker)
     axes.set_axis_off()
-    figure.legend(loc="outside lower center", ncols=8, frameon=False, markerscale=1.5)
+    figure.legend(loc="outside lower center", ncols=9, frameon=False, markerscale=1.5)
     return figure
 
 
