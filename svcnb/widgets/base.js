@@ -43,10 +43,14 @@ function stage(el, label) {
   return () => el.removeEventListener("keydown", keep);
 }
 
-/** What is said is shown, and read aloud by screen readers. */
+/** What is said is shown, and read aloud by screen readers; once, however many events come with one message. */
 function speaker(model) {
   const said = make("div", { className: "svcnb-said", role: "status", "aria-live": "polite" });
-  const say = (text) => { said.textContent = text; };
+  let next;
+  const say = (text) => {
+    if (next === undefined) queueMicrotask(() => { said.textContent = next; next = undefined; });
+    next = text;
+  };
   const hear = () => say(model.get("said"));
   model.on("change:said", hear);
   hear();

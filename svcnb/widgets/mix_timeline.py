@@ -165,7 +165,8 @@ class MixTimeline(Widget):
         self._set((*now[:at], point, *now[at + 1 :]), f"At {point[0]:.2f} s: {said}.", at)
 
     def _set(self, points: tuple[Point, ...], said: str, chosen: int) -> None:
-        self._history.add(points)
+        if points != self._history.now:  # else there would be nothing to undo
+            self._history.add(points)
         self._show(said, chosen)
 
     def _show(self, said: str = "", chosen: int | None = None) -> None:

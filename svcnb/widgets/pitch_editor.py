@@ -121,7 +121,8 @@ class PitchEditor(Widget):
         return f0_curves({"before": self._before, "now": self.f0}, self._hop, self._sample_rate, wav=self._wav)
 
     def _add(self, hz: np.ndarray, said: str) -> None:
-        self._history.add(hz)
+        if not np.array_equal(hz, self._history.now):  # else there would be nothing to undo
+            self._history.add(hz)
         self._show(said)
 
     def _show(self, said: str = "") -> None:

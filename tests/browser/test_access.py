@@ -187,3 +187,20 @@ def test_a_finger_chooses_places_and_hears(widget_page):
     box = view.page.locator("canvas").bounding_box()
     finger(view, *[(box["x"] + box["width"] * share, box["y"] + 20) for share in (0.7, 0.5, 0.3)])
     assert view.widget.start == pytest.approx(0, abs=0.1)
+
+
+@pytest.mark.parametrize("name", ["pitch_editor", "mix_timeline"])
+def test_a_change_is_said_once_and_the_same_change_again(widget_page, name):
+    view = widget_page(WIDGETS[name](None))
+    view.page.evaluate("""() => {
+        window.said = [];
+        const hear = () => said.push(document.querySelector("[role=status]").textContent);
+        new MutationObserver(changes => changes.filter(change => change.addedNodes.length).forEach(hear))
+            .observe(document.querySelector("[role=status]"), { childList: true });
+    }""")
+    view.page.get_by_role("application").focus()
+    for key, times in (("ArrowDown", 2), ("ArrowUp", 1), ("Control+z", 3)):
+        for _ in range(times):
+            view.page.keyboard.press(key)
+            view.sync()
+    assert len(view.page.evaluate("said")) == 6, view.page.evaluate("said")

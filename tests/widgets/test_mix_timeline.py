@@ -116,3 +116,8 @@ def test_a_song_must_be_there():
 def test_a_picture_stands_for_it(mixer):
     assert repr(mixer) == "<MixTimeline: to be used in a running notebook>"
     assert mixer.figure().axes[0].get_xlim() == (0, 10)
+
+
+def test_what_changes_nothing_is_no_step(mixer):
+    ask(mixer, do="share", number=0, speaker=0, share=1)
+    assert mixer.can == {"undo": False, "redo": False} and mixer.said.startswith("At 0.00 s: anna 100%")

@@ -112,3 +112,8 @@ def test_another_hop_is_refused():
 def test_it_is_shown_the_same_way_each_time(editor):
     assert editor._repr_mimebundle_()[0]["text/plain"] == "<PitchEditor: to be used in a running notebook>"
     assert editor.figure().axes
+
+
+def test_what_changes_nothing_is_no_step(editor):
+    editor.edit("shift", semitones=0)
+    assert editor.can == {"undo": False, "redo": False} and editor.said.startswith("Shifted by")
