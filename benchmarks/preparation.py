@@ -139,7 +139,7 @@ def compare(predictor: str, hubert: HubertModel, clips: list[Path], rounds: int)
         best = dict.fromkeys(ways, float("inf"))
         for _ in range(rounds):
             for name, way in ways.items():
-                way(clips[: 2 * cores])  # whoever has not loaded his models does so now
+                way(clips[-2 * cores :])  # whoever has not loaded his models does so now
                 best[name] = min(best[name], seconds_of(lambda way=way: way(clips)))
         return best
 

@@ -88,7 +88,9 @@ def prepare(
     preset: Annotated[str, option("Settings to start from: full, tiny or lesson.")] = "full",
     vol_aug: Annotated[bool, option("Learn loudness too.")] = False,
     processes: Annotated[int | None, option("How many at a time; as many as are sensible, if not given.")] = None,
-    half: Annotated[bool, option("Encode in half precision on a CPU too; a GPU always does.")] = False,
+    half: Annotated[
+        bool, option("Compute in half precision: faster, units differ by a hundredth, pitch by under a cent.")
+    ] = False,
     spectra: Annotated[bool, option("Store spectrograms and mels, which training else computes.")] = False,
 ) -> None:
     """Make training data of recordings, and report on them. Run again, it does only what has changed."""

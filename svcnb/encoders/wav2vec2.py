@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn.utils.rnn import pad_sequence
 
 from svcnb.encoders.base import RATE, Encoder
+from svcnb.encoders.quick import quicken
 
 KERNELS, STRIDES = (10, 3, 3, 3, 3, 2, 2), (5, 2, 2, 2, 2, 2, 2)  # every released model has these
 
@@ -31,7 +32,7 @@ class Wav2Vec2(Encoder):
         normalize: bool = False,
     ):
         super().__init__(network.config.hidden_size if projection is None else projection.out_features, device)
-        self.network = network.to(self.device)
+        self.network = quicken(network.to(self.device))
         self.projection = nn.Identity() if projection is None else projection.to(self.device)
         self.padding = padding
         self.normalize = normalize
@@ -42,10 +43,14 @@ class Wav2Vec2(Encoder):
             wav = F.layer_norm(wav, wav.shape)
         return F.pad(wav, (self.padding, self.padding)) if self.padding else wav
 
-    def survey(self, wav: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor] | None:
-        """Mean and variance (C,) of the first convolution over the sound, by which a group norm normalises."""
-        first = self.network.feature_extractor.conv_layers[0]
-        return _moments(first.conv, wav) if isinstance(getattr(first, "layer_norm", None), nn.GroupNorm) else None
+    def survey(self, wav: torch.Tensor) -> torch.Tensor | None:
+        """What a group norm after the first convolution must know of the whole sound: its `_products`."""
+        first, block = self.network.feature_extractor.conv_layers[0], 30 * RATE  # block: a multiple of the stride
+        if not _normalises_over_time(first):
+            return None
+        kernel, stride = first.conv.kernel_size[0], first.conv.stride[0]
+        starts = range(0, len(wav) - kernel + 1, block)
+        return sum(_products(_excerpts(first.conv, wav[i : i + block + kernel - stride])) for i in starts)
 
     def encode(self, wavs: list[torch.Tensor], survey: Any = None) -> list[torch.Tensor]:
         """Units (T, D) of sounds (N,): padding between sounds of different lengths changes nothing."""
@@ -61,26 +66,39 @@ class Wav2Vec2(Encoder):
         hidden = hidden[0] if isinstance(hidden, tuple) else hidden
         return self.network.encoder(hidden, attention_mask=mask).last_hidden_state
 
-    def _features(self, wav: torch.Tensor, survey: tuple[torch.Tensor, torch.Tensor] | None) -> torch.Tensor:
+    def _features(self, wav: torch.Tensor, survey: torch.Tensor | None) -> torch.Tensor:
         first, *rest = self.network.feature_extractor.conv_layers
-        x = wav[None, None]
-        if survey is None:
-            x = first(x)
+        if _normalises_over_time(first):
+            x = _convolve_and_normalise(first, _excerpts(first.conv, wav), survey)[None].mT
         else:
-            norm = first.layer_norm
-            x = first.activation(F.batch_norm(first.conv(x), *survey, norm.weight, norm.bias, eps=norm.eps))
+            x = first(wav[None, None])
         for layer in rest:
             x = layer(x)
         return x[0].T
 
 
-def _moments(conv: nn.Conv1d, wav: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean and variance (C,) of a convolution's output over a sound (N,), half a minute at a time."""
-    kernel, stride, block = conv.kernel_size[0], conv.stride[0], 30 * RATE
-    total = square = torch.zeros(conv.out_channels, dtype=torch.float64, device=wav.device)
-    count = 0
-    for start in range(0, len(wav) - kernel + 1, block):  # the block is a multiple of the stride
-        x = conv(wav[None, None, start : start + block + kernel - stride])[0].double()
-        total, square, count = total + x.sum(1), square + (x * x).sum(1), count + x.shape[1]
-    mean = total / count
-    return mean.float(), (square / count - mean * mean).clamp(min=0).float()
+def _normalises_over_time(layer: nn.Module) -> bool:
+    return isinstance(getattr(layer, "layer_norm", None), nn.GroupNorm)
+
+
+def _excerpts(conv: nn.Conv1d, wav: torch.Tensor) -> torch.Tensor:
+    """The samples (T, K) of a sound (N,) that the first convolution multiplies by its weights, frame by frame."""
+    kernel, stride = conv.kernel_size[0], conv.stride[0]
+    return torch.stack([wav[k : wav.shape[0] - kernel + k + 1 : stride] for k in range(kernel)], 1)
+
+
+def _products(excerpts: torch.Tensor) -> torch.Tensor:
+    """Sums (K + 1, K + 1) of the products of all samples of an excerpt (T, K), and of 1, with each other."""
+    x = F.pad(excerpts, (0, 1), value=1).double()
+    return x.T @ x
+
+
+def _convolve_and_normalise(layer: nn.Module, excerpts: torch.Tensor, products: torch.Tensor | None) -> torch.Tensor:
+    """The first layer (T, C): products tell each channel's mean and variance, so the norm goes into the weights."""
+    products = _products(excerpts) if products is None else products
+    mean = products[-1, :-1] / products[-1, -1]
+    covariance = products[:-1, :-1] / products[-1, -1] - mean[:, None] * mean
+    weight, norm = layer.conv.weight[:, 0].double(), layer.layer_norm
+    gain = norm.weight / ((weight @ covariance * weight).sum(1).clamp(min=0) + norm.eps).sqrt()
+    weight, bias = gain[:, None] * weight, norm.bias - gain * (weight @ mean)
+    return layer.activation(F.linear(excerpts, weight.float(), bias.float()))

@@ -18,6 +18,7 @@ from transformers import WhisperConfig
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
 from svcnb.encoders.base import HOP, RATE, Encoder, EncoderError, build, tensors
+from svcnb.encoders.quick import quicken
 from svcnb.unpickle import read_torch
 
 SECONDS, N_FFT, STEP, N_MELS = 30, 400, 160, 80
@@ -45,7 +46,7 @@ class Whisper(Encoder):
 
     def __init__(self, network: WhisperEncoder, device: str = "auto"):
         super().__init__(network.config.d_model, device)
-        self.network = network.to(self.device)
+        self.network = quicken(network.to(self.device))
 
     def encode(self, wavs: list[torch.Tensor], survey: Any = None) -> list[torch.Tensor]:
         with torch.autocast(self.device.type, enabled=False):  # quiet bands would vanish in half precision

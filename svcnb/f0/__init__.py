@@ -42,14 +42,15 @@ def get(
     device: str = "auto",
     path: Path | str | None = None,
     original: bool = False,
+    half: bool = False,
 ) -> Predictor:
     """The predictor of that name, its model loaded: call it with audio (N,) for an F0 of N // hop frames.
 
     `threshold` is the confidence below which crepe, rmvpe and fcpe call a frame unvoiced; the others judge by
     themselves. `path` is a weights file (rmvpe.pt, fcpe.pt, …) in place of the usual one: rmvpe's is downloaded, the
-    others come with packages. `original=True` gives what so-vits-svc computes, its defects included. Raises F0Error for
-    an unknown name, wrong settings, a missing package or a file of something else; CheckpointError for an unreadable
-    file; DownloadError when the file can not be had.
+    others come with packages. `original=True` gives what so-vits-svc computes, its defects included. `half=True`
+    lets a network compute in half precision. Raises F0Error for an unknown name, wrong settings, a missing package or a
+    file of something else; CheckpointError for an unreadable file; DownloadError when the file can not be had.
     """
     if name not in _PREDICTORS:
         near = difflib.get_close_matches(name, _PREDICTORS, 1, cutoff=0.4)
@@ -57,4 +58,4 @@ def get(
         raise F0Error(f"There is no pitch predictor {name!r}.{hint} Choose one of: {', '.join(_PREDICTORS)}.")
     module, kind = _PREDICTORS[name]
     predictor = getattr(import_module(f"svcnb.f0.{module}"), kind)
-    return predictor(sample_rate, hop, f0_min, f0_max, threshold, device, path, original)
+    return predictor(sample_rate, hop, f0_min, f0_max, threshold, device, path, original, half)

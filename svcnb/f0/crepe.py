@@ -57,7 +57,8 @@ class Crepe(NeuralPredictor):
     def salience(self, wav: torch.Tensor, hop: int) -> np.ndarray:
         """Salience (N // hop + 1, 360) of 16 kHz audio (N,); 0 outside f0_min to f0_max."""
         frames = F.pad(wav, (WINDOW // 2, WINDOW // 2)).unfold(0, WINDOW, hop)
-        salience = torch.cat([self.net(part) for part in frames.split(BATCH)]).cpu().numpy()
+        with self.precision():
+            salience = torch.cat([self.net(part) for part in frames.split(BATCH)]).float().cpu().numpy()
         low, high = (to_cents(np.array([self.f0_min, self.f0_max])) - CENTS[0]) / 20
         salience[:, : max(0, int(np.floor(low)))] = 0
         salience[:, max(1, int(np.ceil(high))) :] = 0

@@ -28,7 +28,9 @@ class Fcpe(NeuralPredictor):
 
     @torch.inference_mode()
     def pitch(self, wav: torch.Tensor) -> np.ndarray:
-        salience = self.net(mel(wav[None]))[0].cpu().numpy()
+        heard = mel(wav[None])
+        with self.precision():
+            salience = self.net(heard)[0].float().cpu().numpy()
         cents = self.net.cent_table.cpu().numpy()
         if not self.original:
             salience = salience * ((cents >= to_cents(self.f0_min)) & (cents <= to_cents(self.f0_max)))

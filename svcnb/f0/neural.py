@@ -27,6 +27,7 @@ class NeuralPredictor(Predictor):
         super().__post_init__()
         best = "cuda" if torch.cuda.is_available() else "cpu"
         self.place = torch.device(best if self.device == "auto" else self.device)
+        self.narrow = torch.bfloat16 if self.place.type == "cpu" else torch.float16
         self.net = self.load().to(self.place).eval()
         self.to_16k = Resample(self.sample_rate, RATE, lowpass_filter_width=128).to(self.place)
 
@@ -53,6 +54,10 @@ class NeuralPredictor(Predictor):
             start = k * step * self.sample_rate
             hz = self.pitch(self.resample(wav[start : start + WINDOW * self.sample_rate]))
             yield hz[margin * (k > 0) : len(hz) if k == last else margin + step * RATE // HOP]
+
+    def precision(self) -> torch.autocast:
+        """What a network computes within: float32, or with `half` the `narrow` type where that does no harm."""
+        return torch.autocast(self.place.type, self.narrow, enabled=self.half)
 
     @torch.inference_mode()
     def resample(self, wav: np.ndarray) -> torch.Tensor:

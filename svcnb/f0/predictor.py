@@ -42,6 +42,7 @@ class Predictor(ABC):
     device: str = "auto"
     path: Path | str | None = None  # weights file in place of the usual one
     original: bool = False  # as so-vits-svc computes it
+    half: bool = False  # a network computes in half precision
 
     def __post_init__(self) -> None:
         if self.sample_rate <= 0 or self.hop <= 0:

@@ -6,12 +6,14 @@ Notebook: 02_features
 """
 
 from functools import lru_cache
+from itertools import pairwise
 
 import librosa
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.nn.utils import fuse_conv_bn_eval
 
 from svcnb import registry
 from svcnb.f0.neural import NeuralPredictor, load_state
@@ -26,7 +28,10 @@ class Rmvpe(NeuralPredictor):
     """rmvpe: the steadiest on noisy or accompanied singing; its weights are a download of 180 or 360 MB."""
 
     def load(self) -> nn.Module:
-        return from_checkpoint(read_torch(self.path or registry.fetch("rmvpe")))
+        net = from_checkpoint(read_torch(self.path or registry.fetch("rmvpe")))
+        if self.half:
+            net.unet.to(self.narrow), net.cnn.to(self.narrow)  # the recurrent layer is no faster then
+        return net
 
     @torch.inference_mode()
     def pitch(self, wav: torch.Tensor) -> np.ndarray:
@@ -67,7 +72,18 @@ def from_checkpoint(file: dict) -> nn.Module:
     first = state.get("unet.encoder.layers.0.conv.0.conv.0.weight")
     if first is None:
         raise F0Error("This is no RMVPE file: its encoder is missing.")
-    return load_state(RmvpeNet(levels, blocks, inner, width=first.shape[0]), state, "RMVPE")
+    return quicken(load_state(RmvpeNet(levels, blocks, inner, width=first.shape[0]), state, "RMVPE").eval())
+
+
+def quicken(net: nn.Module) -> nn.Module:
+    """The same network, faster, in eval mode: batch norms are in the convolutions, channels side by side in memory."""
+    for part in net.modules():
+        layers = list(part) if isinstance(part, nn.Sequential) else []
+        for i, (layer, norm) in enumerate(pairwise(layers)):
+            if isinstance(norm, nn.BatchNorm2d):
+                part[i] = fuse_conv_bn_eval(layer, norm, transpose=isinstance(layer, nn.ConvTranspose2d))
+                part[i + 1] = nn.Identity()
+    return net.to(memory_format=torch.channels_last)
 
 
 def _count(state: dict[str, torch.Tensor], prefix: str) -> int:
@@ -88,8 +104,8 @@ class RmvpeNet(nn.Module):
     def forward(self, mel: torch.Tensor) -> torch.Tensor:
         frames = mel.shape[2]
         x = F.pad(mel, (0, -frames % self.step))
-        x = self.cnn(self.unet(x.mT[:, None]))  # (B, 3, T, 128)
-        return self.fc(x.transpose(1, 2).flatten(2))[:, :frames]
+        x = self.cnn(self.unet(x.mT[:, None].to(self.cnn.weight.dtype)))  # (B, 3, T, 128)
+        return self.fc(x.transpose(1, 2).flatten(2).float())[:, :frames]
 
 
 class _Recurrent(nn.Module):
@@ -149,7 +165,7 @@ class Up(nn.Module):
     def __init__(self, before: int, after: int, count: int) -> None:
         super().__init__()
         up = nn.ConvTranspose2d(before, after, 3, stride=2, padding=1, output_padding=1, bias=False)
-        self.conv1 = nn.Sequential(up, _norm(after), nn.ReLU())
+        self.conv1 = nn.Sequential(up, _norm(after), nn.ReLU(inplace=True))
         self.conv2 = nn.ModuleList(Residual(2 * after if i == 0 else after, after) for i in range(count))
 
     def forward(self, x: torch.Tensor, bridge: torch.Tensor) -> torch.Tensor:
@@ -166,7 +182,7 @@ class Residual(nn.Module):
         super().__init__()
         layers = []
         for inner in (before, after):
-            layers += [nn.Conv2d(inner, after, 3, padding=1, bias=False), _norm(after), nn.ReLU()]
+            layers += [nn.Conv2d(inner, after, 3, padding=1, bias=False), _norm(after), nn.ReLU(inplace=True)]
         self.conv = nn.Sequential(*layers)
         self.shortcut = nn.Conv2d(before, after, 1) if before != after else nn.Identity()
 

@@ -37,7 +37,8 @@ class Voted(Predictor):
         from svcnb.f0 import get
 
         super().__post_init__()
-        make = lambda name: get(name, self.sample_rate, self.hop, self.f0_min, self.f0_max, self.threshold, self.device)
+        settings = self.sample_rate, self.hop, self.f0_min, self.f0_max, self.threshold, self.device
+        make = lambda name: get(name, *settings, half=self.half)
         try:
             third, votes = make("swiftf0"), WITH_SWIFTF0
         except F0Error as error:

@@ -49,8 +49,9 @@ def prepare(
 
     loudness: `peak`, `lufs` or `none`, for each recording as a whole. processes: 1 works here, None chooses. progress:
     called with how many recordings and clips are done of how many; that grows when the recordings have been cut.
-    half: the encoder computes in bfloat16 on a CPU that has it, twice as fast for a hundredth of error (a GPU always
-    uses half precision). spectra: store spectrograms and mels too, see `svcnb.prepare.spectra`.
+    half: networks compute in bfloat16 on a CPU that has it, in two thirds of the time; units differ by a hundredth,
+    pitch by less than a cent (on a GPU the encoder always uses half precision). spectra: store spectrograms and mels
+    too, see `svcnb.prepare.spectra`.
     Recordings that cannot be used are left out and named in `report.skipped`. Raises DataError when there is nothing
     to learn from, ConfigError, AudioError, EncoderError or F0Error for a wrong name, BusyError when another preparation
     is at work in the folder, OSError when the disk is full.

@@ -36,7 +36,7 @@ BATCH = 40  # seconds of sound, with what pads it, that an encoder hears at once
 class Recipe:
     """What makes features: the encoder and its weights, the pitch predictor, the frames.
 
-    half: the encoder computes in half precision also on a CPU. spectra: n_fft and win of the spectrogram to store.
+    half: networks compute in half precision also on a CPU. spectra: n_fft and win of the spectrogram to store.
     """
 
     encoder: str
@@ -167,4 +167,4 @@ def _engines(recipe: Recipe):
     """The encoder and the predictor, loaded once in every process."""
     encoder = encoders.get(recipe.encoder, recipe.encoder_path)
     encoder.half |= recipe.half
-    return encoder, f0.get(recipe.f0, sample_rate=recipe.sample_rate, hop=recipe.hop)
+    return encoder, f0.get(recipe.f0, sample_rate=recipe.sample_rate, hop=recipe.hop, half=recipe.half)

@@ -93,6 +93,15 @@ def test_model_is_loaded_once(make, hum, monkeypatch):
     predictor(hum())
 
 
+@pytest.mark.parametrize("name", ["fcpe", "crepe", "voted"])
+def test_half_precision_moves_pitch_by_less_than_a_few_cents(make, hum, name):
+    wav = hum(220, 0.6)
+    whole, halved = make(name)(wav), make(name, half=True)(wav)
+    assert (whole.voiced != halved.voiced).mean() < 0.03
+    both = whole.voiced & halved.voiced
+    assert 0 < np.quantile(np.abs(1200 * np.log2(halved.hz[both] / whole.hz[both])), 0.9) < 3
+
+
 @pytest.mark.parametrize("name", ["fcpe", "crepe"])
 def test_long_recording_in_windows_equals_the_whole(make, hum, monkeypatch, name):
     predictor = make(name)

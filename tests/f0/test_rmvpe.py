@@ -72,6 +72,15 @@ def test_file_without_wrapper_in_half_precision(state, tmp_path, data):
     np.testing.assert_allclose(salience, data["hidden_tiny"], atol=5e-3)
 
 
+def test_half_precision_is_close(state, tmp_path, data):
+    torch.save(state("tiny"), tmp_path / "rmvpe.pt")
+    whole, halved = (f0.get("rmvpe", path=tmp_path / "rmvpe.pt", device="cpu", half=half).net for half in (False, True))
+    assert {halved.cnn.weight.dtype, halved.fc[1].weight.dtype} == {torch.bfloat16, torch.float32}
+    with torch.inference_mode():
+        salience, narrow = (net(torch.from_numpy(data["mel"])) for net in (whole, halved))
+    assert 0 < (narrow - salience).square().mean().sqrt() < 0.05 * salience.std()
+
+
 def test_limits_hold(state, tmp_path, data):
     torch.save(state("tiny"), tmp_path / "rmvpe.pt")
     out = f0.get("rmvpe", 16000, 160, 100, 300, threshold=0, path=tmp_path / "rmvpe.pt")(data["audio16k"] / 32768)
