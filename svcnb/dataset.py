@@ -61,7 +61,7 @@ class Batch(NamedTuple):
 
 
 class SovitsDataset(Dataset):
-    """The clips of a prepared work folder's training or validation list.
+    """The clips of a prepared work folder's training list, or whole ones of its validation list.
 
     Indexed by (clip, key): the same key gives the same random stretch. Raises DatasetError for missing features,
     unknown speakers, a wrong sample rate or features of another encoder.
@@ -91,7 +91,7 @@ class SovitsDataset(Dataset):
         if rng.choice([True, False]) and self.training and train.vol_aug and self.config.model.vol_embedding:
             clip = clip.louder(random_gain(clip.wav.numpy(), rng))
         start, length = 0, len(clip.f0)
-        if length > train.crop_frames + 10:
+        if self.training and length > train.crop_frames + 10:
             start, length = rng.randint(0, length - train.crop_frames - 10), train.crop_frames
         if self.training and train.pitch_aug:
             factor = 2 ** (rng.uniform(-1, 1) * train.pitch_aug / 12)

@@ -12,7 +12,8 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import count
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -102,6 +103,35 @@ def keeping(steps: "Iterable[Step]", work: str | Path, shelf: str | Path | None)
         steps.close()  # saves what was made since the last saving
         if shelf:
             keep(work, shelf)
+
+
+def make_room(train: "Callable[..., Iterator[Step]]", work: str | Path, shelf: str | Path | None) -> str | None:
+    """Put a stored training aside if `train(max_steps=…)` can not go on from it; a sentence on that, None if it can.
+
+    Here and on the shelf its folder gets a number: nothing is deleted, and a new training may begin. Raises OSError,
+    and what the training raises.
+    """
+    from svcnb.training.state import ResumeError
+
+    try:
+        list(train(max_steps=0))  # everything but steps
+    except ResumeError as error:
+        name, new = _put_aside(error.folder, Path(work), shelf and Path(shelf))
+        return f"The training before does not fit ({error.why}): it is kept in {new}, and in {name} a new one begins."
+
+
+def _put_aside(folder: Path, work: Path, shelf: Path | None) -> tuple[str, str]:
+    """Rename a folder of the work folder, and its like on the shelf; both names. The shelf restores it no more."""
+    name, places = folder.relative_to(work).as_posix(), [place for place in (shelf, work) if place]
+    free = (f"{name}-{n}" for n in count(1))
+    new = next(one for one in free if not any((place / one).exists() for place in places))
+    for place in places:
+        if (place / name).exists():
+            (place / name).rename(place / new)
+    if shelf:
+        kept = {file: stamp for file, stamp in _record(shelf).items() if not file.startswith(f"{name}/")}
+        write_whole(shelf / RECORD, json.dumps(kept, indent=1))
+    return name, new
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from matplotlib.figure import Figure
 
@@ -47,6 +47,17 @@ def setup(folder: str | Path | None = None) -> Path:
 def shelf() -> Path | None:
     """The folder on Drive for the course's finished work; None where Drive is not mounted."""
     return MOUNT / "MyDrive/svcnb/course" if (MOUNT / "MyDrive").is_dir() else None
+
+
+def make_room(train: "Callable[..., Iterator[Step]]", work: Path) -> None:
+    """Put aside, here and on Drive, a training that `train(max_steps=…)` can not go on with, and say so.
+
+    Raises OSError, and what the training raises.
+    """
+    from svcnb import drive
+
+    if moved := drive.make_room(train, work, shelf()):
+        print(moved)
 
 
 def kept(steps: "Iterator[Step]", work: Path) -> "Iterator[Step]":

@@ -12,6 +12,7 @@ with what the last one left on Drive.
 
 import contextlib
 import re
+from functools import partial
 from pathlib import Path
 
 from svcnb import audio, drive, key, lesson, registry
@@ -86,8 +87,10 @@ class Voice:
         from svcnb.widgets import TrainingMonitor
 
         config, base = beginning(self.work)
-        most = 6 if nb.FAST else None
-        begin = lambda: drive.keeping(train_sovits(self.work, config, base=base, max_steps=most), self.work, self.shelf)
+        train = partial(train_sovits, self.work, config, base=base, max_steps=6 if nb.FAST else None)
+        if moved := drive.make_room(train, self.work, self.shelf):
+            print(moved)
+        begin = lambda: drive.keeping(train(), self.work, self.shelf)
         monitor = TrainingMonitor(begin, config.data.sampling_rate, minutes)
         display(monitor)
         with contextlib.suppress(KeyboardInterrupt):  # the notebook's stop button

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from svcnb import drive
+from svcnb.training.state import ResumeError
 
 
 @pytest.fixture
@@ -155,6 +156,48 @@ def test_what_a_training_saves_goes_to_the_shelf(work, shelf):
     steps.close()
     assert closed and (shelf / "logs/44k/G_299.safetensors").exists(), "also what it saves when it is stopped"
     assert [one.step for one in drive.keeping(training(work, []), work, None)] == list(range(201, 210))
+
+
+def misfit(work, folder):
+    def train(max_steps):
+        if (work / folder / "state.pt").exists():
+            raise ResumeError(work / folder, "the prepared clips are others")
+        yield from ()
+
+    return train
+
+
+@pytest.mark.parametrize("on_drive", [True, False])
+def test_a_training_that_does_not_fit_is_put_aside_here_and_there(work, shelf, on_drive):
+    drive.keep(work, shelf)
+    train, there = misfit(work, "logs/44k"), shelf if on_drive else None
+    said = drive.make_room(train, work, there)
+    assert said == (
+        "The training before does not fit (the prepared clips are others): it is kept in logs/44k-1, and in logs/44k a "
+        "new one begins."
+    )
+    assert drive.make_room(train, work, there) is None, "there is nothing left to put aside"
+    for place in (work, shelf) if on_drive else (work,):
+        assert not (place / "logs/44k").exists()
+        assert (place / "logs/44k-1/G_200.safetensors").read_text() == "voice after 200"
+        assert (place / "logs/44k-1/diffusion/model_8.pt").exists(), "what was trained beside it belongs to it"
+    if on_drive:
+        (work / "logs/44k").mkdir()
+        (work / "logs/44k/G_6.safetensors").write_text("another voice")
+        drive.keep(work, shelf)
+        shutil.rmtree(work)
+        drive.restore(shelf, work)
+        assert {path.name for path in (work / "logs").rglob("G_*")} == {"G_6.safetensors"}
+        assert (shelf / "logs/44k-1/state.pt").read_text() == "state after 200", "and stays there"
+
+
+def test_a_second_one_gets_a_number_of_its_own(work, shelf):
+    for number in (1, 2):
+        (work / "logs/44k/diffusion").mkdir(parents=True, exist_ok=True)
+        (work / "logs/44k/diffusion/state.pt").write_text(f"state {number}")
+        assert f"diffusion-{number}" in drive.make_room(misfit(work, "logs/44k/diffusion"), work, shelf)
+        assert (work / f"logs/44k/diffusion-{number}/state.pt").read_text() == f"state {number}"
+    assert (work / "logs/44k/G_200.safetensors").exists(), "the voice stays where it is"
 
 
 def test_a_shelf_that_fails_for_a_moment_stops_no_training(work, shelf, monkeypatch, caplog):

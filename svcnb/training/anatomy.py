@@ -1,4 +1,4 @@
-"""The two ways that a So-VITS knows to sing a recording, side by side.
+"""What is inside a So-VITS, to be heard: the two ways that it knows to sing a recording, and what it knows of a singer.
 
 While it learns, it sees the recording itself: the posterior encoder listens to the spectrogram. When it converts, it
 has only units and pitch: the prior encoder must promise what the other would have heard. The flow lies between them.
@@ -6,6 +6,7 @@ has only units and pitch: the prior encoder must promise what the other would ha
 Notebook: 03_train_sovits
 """
 
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -14,9 +15,11 @@ import torch
 from svcnb import encoders, f0
 from svcnb.audio import resample, volume
 from svcnb.config import Config
+from svcnb.dataset import SovitsDataset
 from svcnb.models.pitch import coarse_f0
 from svcnb.models.sovits import Sovits
 from svcnb.spectral import spectrogram
+from svcnb.training import loop, sovits
 
 
 class TwoWays(NamedTuple):
@@ -49,3 +52,21 @@ def two_ways(model: Sovits, config: Config, wav: np.ndarray, speaker: str | int)
     far = model.flow(model.enc_p(model._read(units, uv, loud, mask), mask, coarse_f0(hz)).m, mask, g, reverse=True)
     copied, sung = (model.dec(z, hz, g, torch.Generator().manual_seed(0))[0, 0].numpy() for z in (near, far))
     return TwoWays(near[0].mT.numpy(), far[0].mT.numpy(), copied, sung)
+
+
+class HeldBack(NamedTuple):
+    """Clips that training does not learn from, as a voice sings them."""
+
+    sounds: dict[str, np.ndarray]  # (N,) at the config's rate, by speaker/clip
+    distance: float  # mean |difference| of natural-log mels from the recordings
+
+
+def held_back(work: str | Path, config: Config, voice: str | Path | None) -> HeldBack:
+    """Up to three validation clips of a prepared work folder, sung by a voice that may not know the singer yet.
+
+    voice: a model file; None: a network that has learnt nothing. Raises DatasetError, CheckpointError.
+    """
+    acc = loop.accelerator()
+    model = sovits.new_state(config, acc, base=voice).first().eval()
+    sounds, scores = sovits.evaluate(model, SovitsDataset(config, work, "val"), acc.device)
+    return HeldBack(sounds, scores["mel"])

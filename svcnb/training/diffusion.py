@@ -87,7 +87,7 @@ def train_diffusion(
         _refuse_sampler(state.first().model, config)
         _begin(state, folder, base, resume)
         batches = Batches(len(data), train.batch_size, SEED, state.step, acc.process_index, acc.num_processes)
-        last = min(max_steps or loop.ENDLESS, train.epochs * batches.per_epoch)
+        last = min(loop.ENDLESS if max_steps is None else max_steps, train.epochs * batches.per_epoch)
 
         def advance(batch: MelItem) -> Step:
             epoch, batch = state.step // batches.per_epoch + 1, batch.to(acc.device)

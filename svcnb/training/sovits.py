@@ -70,7 +70,7 @@ def train_sovits(
         if going_on:
             state.load(folder / "state.pt")
         batches = Batches(len(data), train.batch_size, train.seed, state.step, acc.process_index, acc.num_processes)
-        last = min(max_steps or loop.ENDLESS, train.epochs * batches.per_epoch)
+        last = min(loop.ENDLESS if max_steps is None else max_steps, train.epochs * batches.per_epoch)
         report = reporter(
             folder, train.log_interval, tensorboard and acc.is_main_process, config.data.sampling_rate, _curve
         )

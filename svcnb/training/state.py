@@ -21,12 +21,16 @@ log = logging.getLogger(__name__)
 
 HARMLESS = {  # may change on resume
     "log_interval", "eval_interval", "keep_ckpts", "all_in_mem", "epochs", "port", "num_workers", "cache_device",
-    "interval_log", "interval_val", "interval_force_save", "save_opt",
+    "interval_log", "interval_val", "interval_force_save", "save_opt", "batch_size",
 }  # fmt: skip
 
 
 class ResumeError(ValueError):
-    """A stored training does not fit what is asked for; the message names the difference."""
+    """The training stored in `folder` does not fit what is asked for; `why` names the difference."""
+
+    def __init__(self, folder: Path, why: str):
+        self.folder, self.why = folder, why
+        super().__init__(f"The training in {folder} does not fit: {why}. Put that back, or take resume=False.")
 
 
 @dataclass
@@ -99,7 +103,8 @@ class State:
     def load(self, path: Path) -> None:
         """Take up a stored state. Raises ResumeError when it was made from other settings or data."""
         stored = _read(path)
-        _refuse_other(stored["made_from"], self.made_from)
+        if differences := _differences(stored["made_from"], self.made_from):
+            raise ResumeError(path.parent, "; ".join(differences[:5]))
         for name, model in self.plain_models().items():
             model.load_state_dict(stored["models"][name])
         for name, optimizer in self.optimizers.items():
@@ -136,10 +141,10 @@ def _read(path: Path) -> dict:
                 return read_torch(candidate)
             except CheckpointError as error:
                 log.warning("%s Trying the state saved before it.", error)
-    raise ResumeError(f"The training in {path.parent} can not be read; begin anew with resume=False.")
+    raise ResumeError(path.parent, f"{path.name} can not be read")
 
 
-def _refuse_other(stored: dict, wanted: dict) -> None:
+def _differences(stored: dict, wanted: dict) -> list[str]:
     differences = [
         f"{section}.{key} was {before.get(key)!r} and is now {value!r}"
         for section, values in wanted["config"].items()
@@ -152,8 +157,4 @@ def _refuse_other(stored: dict, wanted: dict) -> None:
     ]
     if stored["data"] != wanted["data"]:
         differences.append("the prepared clips are others")
-    if differences:
-        raise ResumeError(
-            f"The training stored here does not fit: {'; '.join(differences[:5])}. "
-            "Put that back to go on, or begin anew with resume=False."
-        )
+    return differences

@@ -95,7 +95,7 @@ def train_vocoder(
         if acc.is_main_process:
             config.save(folder / "config.json")
         batches = Batches(len(data), train.batch_size, train.seed, state.step, acc.process_index, acc.num_processes)
-        last = min(max_steps or loop.ENDLESS, train.epochs * batches.per_epoch)
+        last = min(loop.ENDLESS if max_steps is None else max_steps, train.epochs * batches.per_epoch)
 
         def advance(batch: Batch) -> Step:
             epoch, batch = state.step // batches.per_epoch, batch.to(acc.device)
@@ -237,10 +237,8 @@ def _clips(work: Path, config: VocoderConfig, train: VocoderTraining, split: str
             f"The clips have {theirs[0]} Hz and frames of {theirs[1]} samples, the vocoder {ours[0]} Hz and {ours[1]}: "
             "prepare them for this vocoder, or take another."
         )
-    stretches = dict(crop_frames=frames, segment_size=frames * config.hop_size, all_in_mem=True, vol_aug=False)
-    if split == "val":
-        stretches["crop_frames"] = 10**9
-    return SovitsDataset(prepared.copy_with(train={**stretches, "pitch_aug": 0.0}), work, split)
+    stretches = dict(crop_frames=frames, segment_size=frames * config.hop_size, all_in_mem=True)
+    return SovitsDataset(prepared.copy_with(train=stretches | {"vol_aug": False, "pitch_aug": 0.0}), work, split)
 
 
 def _margin(config: VocoderConfig) -> int:

@@ -116,9 +116,13 @@ class TrainingMonitor(Widget):
             if steps is not None:
                 steps.close()  # saves what was made since the last saving
             self._tell()
-        made = f"after step {last.step}" if last else "at once"
         self.state = "finished" if over else "stopped"
-        self.said = f"Finished {made}." if over else f"Stopped {made}, and saved; start again to go on from there."
+        if last is None:
+            self.said = "All the steps were made before; there is none left."
+        elif over:
+            self.said = f"Finished after step {last.step}."
+        else:
+            self.said = f"Stopped after step {last.step}, and saved; start again to go on from there."
 
     def _tell(self) -> None:
         """What the page shows: thinned curves, the last step's figures."""

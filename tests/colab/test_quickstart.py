@@ -75,9 +75,10 @@ def test_training_keeps_what_it_saves_on_drive(colab, tmp_path, monkeypatch, cap
     logs.mkdir(parents=True)
 
     def training(work, config, base, max_steps):
-        assert (base, max_steps) == ("a base", None)
-        (logs / "state.pt").write_text("state")
-        yield step(logs / "G_100.safetensors")
+        assert base == "a base"
+        if max_steps is None:  # not just asked whether it could go on
+            (logs / "state.pt").write_text("state")
+            yield step(logs / "G_100.safetensors")
 
     monkeypatch.setattr(quickstart, "train_sovits", training)
     monkeypatch.setattr(

@@ -6,7 +6,10 @@ import pytest
 from svcnb import lesson
 from svcnb.checkpoint import load_sovits
 from svcnb.evaluate import compare
-from svcnb.training.anatomy import two_ways
+from svcnb.training import train_sovits
+from svcnb.training.anatomy import held_back, two_ways
+
+from .conftest import small_config
 
 
 def test_what_was_heard_is_sung_more_truly_than_what_was_promised():
@@ -23,3 +26,12 @@ def test_what_was_heard_is_sung_more_truly_than_what_was_promised():
     assert not np.allclose(other.promised, ways.promised), "the flow depends on the speaker"
     with pytest.raises(KeyError, match="nobody"):
         two_ways(model, config, wav, "nobody")
+
+
+def test_a_voice_sings_what_was_held_back(work):
+    config = small_config()
+    untaught = held_back(work, config, None)
+    assert set(untaught.sounds) == {"ann/0", "bob/0"} and {len(x) for x in untaught.sounds.values()} == {125 * 64}
+    *_, last = train_sovits(work, config.copy_with(train={"disc_start": 30}), max_steps=30, device="cpu")
+    taught = held_back(work, config, last.saved)
+    assert taught.distance == pytest.approx(last.scores["mel"], rel=1e-3) and taught.distance < untaught.distance

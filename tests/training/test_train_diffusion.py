@@ -3,12 +3,13 @@
 import json
 import random
 import shutil
+from functools import partial
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from svcnb import audio, checkpoint
+from svcnb import audio, checkpoint, drive
 from svcnb.config import ConfigError, DiffusionConfig, DiffusionTrainConfig
 from svcnb.dataset import DatasetError, features_path, read_clip
 from svcnb.diffuse import find_vocoder
@@ -251,6 +252,9 @@ def test_what_does_not_fit_is_said(unbroken, voice, tmp_path):
     with pytest.raises(ResumeError, match=r"model.n_layers was 2 and is now 3"):
         run(work, 3, voice, settings().copy_with(model={"n_layers": 3}))
     run(work, 3, voice, settings(interval_val=1))  # harmless
+    train = partial(train_diffusion, work, straight(), voice, device="cpu")
+    assert "model.type was 'Diffusion' and is now 'RectifiedFlow'" in drive.make_room(train, work, None)
+    assert next(train(max_steps=1)).step == 1 and (work / "logs/44k/diffusion-1/model_3.pt").exists()
 
 
 def test_the_precision_that_the_settings_name(unbroken, voice, tmp_path):

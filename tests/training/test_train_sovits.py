@@ -1,5 +1,6 @@
 """The training loop: it learns, stops, goes on exactly, says what does not fit, and survives a kill."""
 
+import functools
 import itertools
 import os
 import random
@@ -14,6 +15,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from svcnb import drive
 from svcnb.checkpoint import load_sovits, read_torch
 from svcnb.config import Config
 from svcnb.files import BusyError
@@ -192,11 +194,26 @@ def test_other_settings_or_data_are_refused(unbroken, tmp_path):
     config = Config.load(work / "configs/config.json")
     with pytest.raises(ResumeError, match=r"train.learning_rate was 0.0004 and is now 0.1"):
         run(work, 8, config=config.copy_with(train={"learning_rate": 0.1}))
-    run(work, 7, config=config.copy_with(train={"log_interval": 5}))  # harmless
+    assert run(work, 7, config=config.copy_with(train={"log_interval": 5}))[0].resumed_from == 6  # harmless
+    smaller = config.copy_with(train={"batch_size": 1})  # what one does when the memory is not enough
+    assert [(s.step, s.epoch, s.resumed_from) for s in run(work, 8, config=smaller)] == [(8, 2, 7)]
     (work / "filelists/train.txt").write_text("dataset/44k/ann/1.wav\n")
     with pytest.raises(ResumeError, match="the prepared clips are others"):
         run(work, 8)
+    assert run(work, 0, resume=False) == []
     assert run(work, 1, resume=False)[0].step == 1
+
+
+def test_room_is_made_for_a_training_on_other_data(unbroken, tmp_path):
+    shutil.copytree(unbroken[0], tmp_path / "work")
+    work = tmp_path / "work"
+    train = functools.partial(train_sovits, work, device="cpu")
+    assert drive.make_room(train, work, None) is None
+    assert next(train(max_steps=8)).resumed_from == 6, "what fits goes on"
+    (work / "filelists/train.txt").write_text("dataset/44k/ann/1.wav\n")
+    assert "(the prepared clips are others): it is kept in logs/44k-1" in drive.make_room(train, work, None)
+    assert [(step.step, step.resumed_from) for step in train(max_steps=1)] == [(1, None)]
+    assert (work / "logs/44k-1/G_6.safetensors").exists()
 
 
 def test_beginning_anew_removes_the_models_of_before_first(unbroken, tmp_path):

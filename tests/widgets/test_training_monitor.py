@@ -85,7 +85,7 @@ def test_what_breaks_a_training_is_said_and_raised():
 
 def test_a_finished_training_needs_no_steps():
     monitor = TrainingMonitor(Pretended(last=0), RATE)
-    assert monitor.wait() == [] and monitor.said == "Finished at once."
+    assert monitor.wait() == [] and monitor.said == "All the steps were made before; there is none left."
 
 
 def test_long_curves_are_thinned():
