@@ -24,7 +24,8 @@ def store(path: Path) -> None:
     """Run one notebook and write it back with its outputs. Raises CellExecutionError."""
     notebook = nbformat.read(path, 4)
     begin(notebook, path)
-    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(path.parent)}}).execute()
+    here = {"metadata": {"path": str(path.parent)}}
+    NotebookClient(notebook, timeout=300, coalesce_streams=True, resources=here).execute()
     kept_here = ("kernelspec", "language_info", "accelerator")  # the last is how Colab is asked for a GPU
     notebook.metadata = {key: notebook.metadata[key] for key in kept_here if key in notebook.metadata}
     notebook.metadata.language_info = {"name": "python"}
