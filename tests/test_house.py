@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.notebooks.frame import ADDRESS
+
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "svcnb").rglob("*.py"))
 FLOORS = [  # a room imports from its own floor and from those below
@@ -73,3 +75,15 @@ def test_importing_is_light(module):
 def test_no_path_of_one_machine():
     for path in [*FILES, *(ROOT / "tests").rglob("*.py"), *(ROOT / "notebooks").glob("*.ipynb")]:
         assert not re.search(r"""["'`](/|C:)(work|tmp|root|home|Users)/""", path.read_text(encoding="utf-8")), path
+
+
+@pytest.mark.parametrize(
+    "page",
+    [path for room in (".", "benchmarks", "colab") for path in sorted((ROOT / room).glob("*.md"))],
+    ids=lambda page: page.name,
+)
+def test_links_of_the_pages_lead_somewhere(page):
+    text = page.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#]+)\)", text):
+        assert target.startswith("https://") or (page.parent / target).exists(), target
+    assert set(re.findall(r"https://github\.com/[\w-]+/svcnb\b", text)) <= {ADDRESS}, "pyproject.toml has another"

@@ -72,6 +72,12 @@ function watch(el, draw) {
   return () => { size.disconnect(); theme.disconnect(); };
 }
 
+/** A function that draws with the screen's next picture; once, however often it is called before. */
+function onceAFrame(paint) {
+  let waiting = 0;
+  return () => { waiting ||= requestAnimationFrame(() => { waiting = 0; paint(); }); };
+}
+
 /** A canvas's context in CSS pixels, cleared, as wide as the page lets it be. */
 function sheet(canvas, height) {
   const scale = window.devicePixelRatio || 1, width = canvas.clientWidth || 600;

@@ -146,9 +146,7 @@ class Compare {
 
   // ---- drawing
 
-  refresh() {
-    this.waiting ||= requestAnimationFrame(() => { this.waiting = 0; this.paint(); });
-  }
+  refresh = onceAFrame(() => this.paint());
 
   paint() {
     const rows = this.blind ? 1 : this.takes.length;

@@ -162,9 +162,7 @@ class ConvertPanel {
 
   // ---- drawing
 
-  refresh() {
-    this.waiting ||= requestAnimationFrame(() => { this.waiting = 0; this.paint(); });
-  }
+  refresh = onceAFrame(() => this.paint());
 
   paint() {
     const { context, width } = sheet(this.canvas, STRIP + FOOT), look = colours(this.el), levels = octets(this.model.get("outline"));

@@ -120,9 +120,7 @@ class MixTimeline {
 
   // ---- drawing
 
-  refresh() {
-    this.waiting ||= requestAnimationFrame(() => { this.waiting = 0; this.paint(); });
-  }
+  refresh = onceAFrame(() => this.paint());
 
   paint() {
     const { context, width } = sheet(this.canvas, EDGE.height), look = colours(this.el);

@@ -132,10 +132,7 @@ class PitchEditor {
 
   // ---- drawing
 
-  refresh() {
-    if (this.waiting) return;
-    this.waiting = requestAnimationFrame(() => { this.waiting = 0; this.paint(); });
-  }
+  refresh = onceAFrame(() => this.paint());
 
   paint() {
     const { context, width, height } = sheet(this.canvas, EDGE.height), look = colours(this.el);

@@ -76,9 +76,7 @@ class TrainingMonitor {
 
   // ---- drawing
 
-  refresh() {
-    this.waiting ||= requestAnimationFrame(() => { this.waiting = 0; this.paint(); });
-  }
+  refresh = onceAFrame(() => this.paint());
 
   paint() {
     const curves = Object.entries(this.model.get("curves")), wide = this.canvas.clientWidth || 600;

@@ -117,9 +117,7 @@ class UnitsView {
 
   // ---- drawing
 
-  refresh() {
-    this.waiting ||= requestAnimationFrame(() => { this.waiting = 0; this.paint(); });
-  }
+  refresh = onceAFrame(() => this.paint());
 
   paint() {
     const { context } = sheet(this.canvas, TALL), look = colours(this.el), groups = this.model.get("groups");
