@@ -7,24 +7,28 @@ Twenty seconds of lesson singers, clean, and with noise, reverb and accompanimen
 over 600; `V/UV` share of all frames whose voicing is wrong; `right` share of the voiced frames that it calls voiced and
 hits within 50 cents; `alike` gross errors over the frames that all predictors call voiced, so that none gains by
 leaving out hard ones; `s/min` CPU seconds of one thread per minute of audio. `--real` adds recordings without truth:
-distance from the median of the others. Writes out/f0_predictors.json.
+distance from the median of the others. crepe takes most of the time. Writes out/f0_predictors.json.
 """
 
 import argparse
 import json
+import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from svcnb import audio, f0
+from svcnb import audio, f0, registry
 from svcnb.f0.errors import errors
+from svcnb.files import write_whole
 from svcnb.lesson import RATE, sing
 
 HOP = 512
 PHRASES = [("bruno", "brother"), ("tomas", "joy"), ("clara", "mary"), ("mina", "row")]
 START, LENGTH = 1.0, 5.0  # s of each song
+REAL = 3.0  # s of each recording
+OUT = Path("out/f0_predictors.json")
 NOISE_DB, WET_DB, LEAK_DB = -20, -6, -12  # power against the voice
 
 
@@ -83,9 +87,8 @@ def join(parts: list[f0.F0]) -> f0.F0:
     return f0.F0(np.concatenate([part.hz for part in parts]), np.concatenate([part.voiced for part in parts]))
 
 
-def measure(name: str, clips: list[tuple[np.ndarray, np.ndarray]]) -> tuple[dict[str, dict], dict[str, f0.F0]]:
-    """Figures per condition, with the predictor's speed over all of them; and what it heard."""
-    predictor = f0.get(name, RATE, HOP, device="cpu")
+def measure(predictor: f0.Predictor, clips: list[tuple[np.ndarray, np.ndarray]]) -> tuple[dict, dict[str, f0.F0]]:
+    """Figures per condition, with the predictor's speed; and what it heard."""
     predictor(clips[0][0][:RATE])  # compiles and loads what is loaded on first use
     truth, results, heard = np.concatenate([truth for _, truth in clips]), {}, {}
     for condition, spoil in CONDITIONS.items():
@@ -105,10 +108,14 @@ def alike(heard: dict[str, dict[str, f0.F0]], truth: np.ndarray, condition: str)
     return {name: errors(same(curves[condition]), truth).gross for name, curves in heard.items()}
 
 
-def real(names: list[str], folder: Path) -> dict[str, dict[str, float]]:
-    """Distance of each predictor from the median of the others, on recordings without truth; voted is no other."""
-    wavs = [audio.load(path, RATE)[0][: 5 * RATE] for path in sorted(folder.glob("*/*.flac"))]
-    found = {name: join([predictor(wav) for wav in wavs]) for name in names for predictor in [f0.get(name)]}
+def recordings(folder: Path) -> list[np.ndarray]:
+    """The beginnings of recordings (N,) without truth."""
+    found = [audio.load(path, RATE)[0][: int(REAL * RATE)] for path in sorted(folder.glob("*/*.flac"))]
+    return found or sys.exit(f"There is no <singer>/*.flac in {folder}.")
+
+
+def apart(found: dict[str, f0.F0]) -> dict[str, dict[str, float]]:
+    """Figures of each predictor against the median of the others, where most hear a voice; voted is no other."""
     result = {}
     for name, one in found.items():
         others = np.array([other.hz for n, other in found.items() if n not in (name, "voted")])
@@ -117,6 +124,12 @@ def real(names: list[str], folder: Path) -> dict[str, dict[str, float]]:
         median[voiced] = np.nanmedian(np.where(others > 0, others, np.nan)[:, voiced], 0)
         result[name] = score(one, median)
     return result
+
+
+def mean(rows: dict[str, dict[str, float]]) -> dict[str, float]:
+    """Mean of each figure over the conditions."""
+    first, *_ = rows.values()
+    return {key: float(np.mean([row[key] for row in rows.values()])) for key in first}
 
 
 def show(title: str, rows: dict[str, dict[str, float]]) -> None:
@@ -134,28 +147,30 @@ def main() -> None:
     options.add_argument("--real", type=Path, help="folder with <singer>/*.flac")
     chosen = options.parse_args()
     torch.set_num_threads(1)
-    clips, results, heard = phrases(), {}, {}
+    clips, results, heard, on_real = phrases(), {}, {}, {}
+    real = recordings(chosen.real) if chosen.real else []
     for name in chosen.names or f0.names():
         try:
-            results[name], heard[name] = measure(name, clips)
-        except f0.F0Error as error:
+            predictor = f0.get(name, RATE, HOP, device="cpu")
+        except (f0.F0Error, registry.DownloadError) as error:
             print(f"{name} is left out: {error}")
+            continue
+        results[name], heard[name] = measure(predictor, clips)
+        show("mean of the conditions", {name: mean(results[name])})
+        if real:
+            on_real[name] = join([predictor(wav) for wav in real])
     truth = np.concatenate([truth for _, truth in clips])
     for condition in CONDITIONS:
         for name, share in alike(heard, truth, condition).items():
             results[name][condition]["alike"] = share
         show(condition, {name: rows[condition] for name, rows in results.items()})
-    mean = lambda rows, key: float(np.mean([row[key] for row in rows.values()]))
-    keys = ("cents", "gross", "octave", "vuv", "right", "alike", "seconds")
-    show("mean of the conditions", {name: {key: mean(rows, key) for key in keys} for name, rows in results.items()})
+    show("mean of the conditions", {name: mean(rows) for name, rows in results.items()})
     report = {"lesson": results}
-    if chosen.real:
-        report["real"] = real(list(results), chosen.real)
+    if real:
+        report["real"] = apart(on_real)
         show(f"{chosen.real}: distance from the median of the others", report["real"])
-    out = Path("out/f0_predictors.json")
-    out.parent.mkdir(exist_ok=True)
-    out.write_text(json.dumps(report, indent=2) + "\n")
-    print(f"\nWritten: {out}")
+    write_whole(OUT, (json.dumps(report, indent=2) + "\n").encode())
+    print(f"\nWritten: {OUT}")
 
 
 if __name__ == "__main__":
