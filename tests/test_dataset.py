@@ -1,6 +1,7 @@
 """The training loader against the original's, and what it does beyond."""
 
 import itertools
+import json
 import random
 
 import numpy as np
@@ -9,8 +10,8 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 from svcnb import audio
-from svcnb.config import Config
-from svcnb.dataset import Batches, DatasetError, SovitsDataset, collate, features_path
+from svcnb.config import Config, DataConfig
+from svcnb.dataset import Batches, DatasetError, SovitsDataset, collate, features_path, stored_spectrum
 from svcnb.spectral import spectrogram
 
 from .models.conftest import close
@@ -154,6 +155,18 @@ def test_a_stored_spectrogram_is_read_in_place_of_a_computed_one(golden_data):
     assert (data.item(0, random.Random(99)).spec == 7).all()  # it is the stored one
     data.config.data.filter_length = 64  # the stored one is of no use
     assert data.item(0, random.Random(99)).spec.shape[0] == 33
+
+
+def test_of_four_gigabytes_of_spectrogram_only_the_frames_asked_for_are_read(tmp_path):
+    resource, clip = pytest.importorskip("resource"), tmp_path / "long.wav"
+    row = {"dtype": "F32", "shape": [10**6, 1025], "data_offsets": [0, 4 * 1025 * 10**6]}
+    head = json.dumps({"spec": row}).encode()
+    with open(features_path(clip), "wb") as file:  # zeros that take no room on the disk
+        file.write(len(head).to_bytes(8, "little") + head)
+        file.truncate(8 + len(head) + row["data_offsets"][1])
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert stored_spectrum(clip, slice(5000, 5040), DataConfig()).shape == (1025, 40)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 10**6  # kB
 
 
 def test_a_louder_clip_has_a_spectrogram_of_its_own(golden_data):

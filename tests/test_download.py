@@ -1,8 +1,13 @@
 """Downloads from a local server that resumes, redirects, truncates, stalls and lies."""
 
+import errno
 import hashlib
 import http.server
+import io
+import subprocess
+import sys
 import threading
+import time
 import zipfile
 
 import pytest
@@ -174,6 +179,42 @@ def test_a_later_call_goes_on_where_an_interrupted_one_ended(server, url, tmp_pa
     assert download([url("good")], tmp_path / "file").read_bytes() == CONTENT
     assert int(server.asked[-1][1][6:-1]) > 4_000_000
     assert leftovers(tmp_path) == ["file"]
+
+
+def test_a_full_disk_is_said_and_what_came_is_kept(server, url, tmp_path, monkeypatch):
+    class Disk(io.FileIO):
+        """A file on a disk that has room for 3 MB."""
+
+        def write(self, block):
+            room = 3_000_000 - self.tell()
+            if super().write(block[:room]) < len(block):
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(module, "open", Disk, raising=False)
+        with pytest.raises(DownloadError, match="file can not be written: the disk is full"):
+            download([url("good"), url("good")], tmp_path / "file", SHA256)
+    assert len(server.asked) == 1  # another source would be no help
+    assert not (tmp_path / "file").exists()
+    assert (tmp_path / "file.part").stat().st_size == 3_000_000
+    assert download([url("good")], tmp_path / "file", SHA256).read_bytes() == CONTENT
+    assert server.asked[-1] == ("good", "bytes=3000000-")
+
+
+@pytest.mark.parametrize("sha256", [SHA256, None])
+def test_a_process_that_is_killed_leaves_a_part_to_go_on_from(server, url, tmp_path, sha256):
+    target, part = tmp_path / "file", tmp_path / "file.part"
+    code = "import sys; from svcnb.download import download; download([sys.argv[1]], sys.argv[2])"
+    process = subprocess.Popen([sys.executable, "-c", code, url("stalls"), str(target)])
+    for _ in range(600):
+        if part.exists() and part.stat().st_size == 3_000_000:
+            break
+        time.sleep(0.05)
+    process.kill()
+    assert process.wait() < 0
+    assert leftovers(tmp_path) == ["file.part", "file.part.etag"]
+    assert download([url("good")], target, sha256).read_bytes() == CONTENT
+    assert server.asked[-1] == ("good", "bytes=3000000-")
 
 
 def test_a_file_that_has_changed_meanwhile_is_not_patched_together(server, url, tmp_path):

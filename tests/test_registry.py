@@ -4,14 +4,23 @@ import hashlib
 import http.server
 import io
 import re
+import subprocess
+import sys
 import threading
+import time
 import zipfile
 from urllib.parse import urlparse
 
 import pytest
 
-from svcnb import encoders, registry
+from svcnb import encoders, f0, registry
 from svcnb.registry import DownloadError, Entry
+
+ENCODERS = [  # of the original
+    "vec768l12", "vec256l9", "vec256l9-onnx", "vec256l12-onnx", "vec768l9-onnx", "vec768l12-onnx", "hubertsoft",
+    "hubertsoft-onnx", "whisper-ppg", "whisper-ppg-large", "cnhubertlarge", "dphubert", "wavlmbase+",
+]  # fmt: skip
+PREDICTORS = ["crepe", "dio", "pm", "harvest", "rmvpe", "fcpe"]
 
 WEIGHTS = b"weights" * 1000
 ARCHIVE = io.BytesIO()
@@ -26,6 +35,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):
         self.server.asked += 1
+        time.sleep(self.server.slow)
         content = ARCHIVE.getvalue() if self.path.endswith(".zip") else WEIGHTS
         self.send_response(200)
         self.send_header("Content-Length", str(len(content)))
@@ -36,7 +46,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def server(monkeypatch):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.asked, server.url = 0, f"http://127.0.0.1:{server.server_port}"
+    server.asked, server.slow, server.url = 0, 0, f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     monkeypatch.setenv("no_proxy", "127.0.0.1")
@@ -79,6 +89,27 @@ def test_every_encoder_knows_its_file():
         assert row.file is None or name in registry.TABLE[row.file].needed_for
 
 
+@pytest.mark.parametrize("name", ENCODERS)
+def test_each_of_the_originals_encoders_opens_the_file_that_is_found(home, name):
+    """A file of something else lies where downloads go, and is refused by the encoder, by its name."""
+    path = home / registry.TABLE[encoders.TABLE[name].file].file
+    path.parent.mkdir(parents=True)
+    path.write_bytes(WEIGHTS)
+    with pytest.raises(ValueError, match=re.escape(str(path))):
+        encoders.get(name, device="cpu")
+
+
+def test_each_of_the_originals_predictors_opens_and_only_rmvpe_is_a_download(home):
+    home.mkdir()
+    (home / "rmvpe.pt").write_bytes(WEIGHTS)
+    for name in PREDICTORS:
+        if name == "rmvpe":
+            with pytest.raises(ValueError, match=re.escape(str(home / "rmvpe.pt"))):
+                f0.get(name, device="cpu")
+        else:
+            assert isinstance(f0.get(name, device="cpu"), f0.Predictor)
+
+
 def test_files_are_looked_for_in_the_cache_and_in_pretrain(home, tmp_path):
     assert registry.here("contentvec") is None
     other = tmp_path / "work" / "pretrain" / "checkpoint_best_legacy_500.pt"
@@ -109,6 +140,29 @@ def test_several_who_want_a_file_at_once_share_one_download(server, monkeypatch)
         thread.join()
     assert found == [WEIGHTS] * 5
     assert server.asked == 1
+
+
+def test_two_processes_that_want_a_file_at_once_share_one_download(server, home):
+    server.slow = 1
+    code = f"""
+import sys
+from svcnb import registry
+registry.TABLE["thing"] = registry.Entry("thing.pt", "a test", "ours", ("{server.url}/thing.pt",))
+print("ready", flush=True)
+sys.stdin.readline()
+sys.exit(registry.fetch("thing").stat().st_size != {len(WEIGHTS)})
+"""
+    pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    processes = [subprocess.Popen([sys.executable, "-c", code], **pipes) for _ in range(2)]
+    assert [process.stdout.readline() for process in processes] == ["ready\n"] * 2
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in processes:
+        process.communicate()
+    assert [process.returncode for process in processes] == [0, 0]
+    assert server.asked == 1
+    assert (home / "thing.pt").read_bytes() == WEIGHTS
 
 
 def test_an_archive_is_unpacked(server, home, monkeypatch):

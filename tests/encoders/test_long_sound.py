@@ -2,8 +2,14 @@
 
 import pytest
 import torch
+from transformers import HubertConfig, HubertModel, WavLMConfig, WavLMModel
 
+from svcnb import encoders
+from svcnb.encoders import onnx
 from svcnb.encoders.dphubert import DPHuBERT, Pruned
+from svcnb.encoders.wav2vec2 import Wav2Vec2
+from svcnb.encoders.wavlm import WavLM
+from svcnb.export import export_encoder
 
 
 @pytest.fixture(scope="module")
@@ -54,3 +60,37 @@ def test_the_norm_of_the_whole_sound_matters(tiny_pruned, song):
     blind.survey = lambda wav: None
     whole, windows = whole_and_windows(blind, song)
     assert (whole - windows).abs().max() > 0.1
+
+
+def small(family, config, norm):
+    """A network of transformers' with few weights; norm: after the convolutions, of a group or of a layer."""
+    torch.manual_seed(1)
+    settings = dict(
+        hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=24, conv_dim=[8] * 7,
+        num_conv_pos_embeddings=8, num_conv_pos_embedding_groups=2, feat_extract_norm=norm,
+    )  # fmt: skip
+    return family(config(**settings)).eval().requires_grad_(False)
+
+
+def graph(tmp_path):
+    """ONNX hears each window by itself, so a norm over the whole sound would be another one."""
+    pytest.importorskip("onnxruntime")
+    export_encoder(Wav2Vec2(small(HubertModel, HubertConfig, "layer"), "cpu"), tmp_path / "encoder.onnx")
+    return onnx.load(tmp_path / "encoder.onnx", "cpu")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda _: Wav2Vec2(small(HubertModel, HubertConfig, "group"), "cpu"),
+        lambda _: Wav2Vec2(small(HubertModel, HubertConfig, "layer"), "cpu", normalize=True),
+        lambda _: WavLM(small(WavLMModel, WavLMConfig, "group"), "cpu"),
+        graph,
+        lambda _: encoders.get("lesson", device="cpu"),
+    ],
+    ids=["ContentVec", "Chinese HuBERT", "WavLM", "ONNX", "lesson"],
+)
+def test_every_familys_windows_are_close_to_the_whole(make, song, tmp_path):
+    whole, windows = whole_and_windows(make(tmp_path), song)
+    assert torch.cosine_similarity(whole, windows).min() > 0.99
+    assert (whole - windows).pow(2).mean().sqrt() < 0.25 * whole.std(0).mean()

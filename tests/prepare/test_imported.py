@@ -15,6 +15,7 @@ from svcnb.config import Config
 from svcnb.dataset import SovitsDataset, features_path
 from svcnb.prepare import DataError, import_features
 from svcnb.training import train_sovits
+from tests.prepare.conftest import record
 from tests.training.conftest import HOP, prepared, small_config
 
 
@@ -75,6 +76,35 @@ def test_spectra_come_over_too(originals, tmp_path):
     config = Config.load(tmp_path / "work/configs/config.json").copy_with(train={"vol_aug": False})
     item = SovitsDataset(config, tmp_path / "work", "val").item(0, random.Random(0))
     assert item.spec.shape[0] == 129 and torch.isin(item.spec, spec).all()
+
+
+def test_what_the_original_itself_wrote_comes_over(golden, tmp_path):
+    """A clip and the seven files that the original's script left beside it."""
+    data = np.load(golden("features/process_one.npz"))
+    spec = np.repeat(data["clip.spec.pt"], 3, axis=1)[:, : len(data["f0"])]  # every third frame is kept there
+    aug_mel = np.empty(2, dtype=object)
+    aug_mel[:] = data["aug_mel"], float(data["aug_keyshift"])
+    for i in range(3):
+        clip = record(tmp_path / f"theirs/dataset/44k/ann/{i}.wav", data["audio"])
+        torch.save(torch.from_numpy(data["clip.soft.pt"]), f"{clip}.soft.pt")
+        torch.save(torch.from_numpy(spec), clip.with_suffix(".spec.pt"))
+        np.save(f"{clip}.f0.npy", np.array([data["f0"].tolist(), data["uv"].tolist()], dtype=object))
+        np.save(f"{clip}.aug_mel.npy", aug_mel)
+        for name in ("vol", "mel", "aug_vol"):
+            np.save(f"{clip}.{name}.npy", data[f"clip.{name}.npy"])
+    config = Config.preset("full", "vec256l9", ["ann"]).copy_with(model={"ssl_dim": 5})
+    config.save(tmp_path / "theirs/configs/config.json")
+    report = import_features(tmp_path / "theirs", tmp_path / "work")
+    assert report.skipped == [] and report.train + report.val == 3
+    found = load_file(features_path(tmp_path / "work/dataset/44k/ann/1.wav"))
+    expected = {
+        "units": data["clip.soft.pt"][0].T, "f0": data["f0"], "uv": data["uv"], "volume": data["clip.vol.npy"],
+        "spec": spec.T, "mel": data["clip.mel.npy"], "aug_mel": data["aug_mel"], "aug_volume": data["clip.aug_vol.npy"],
+        "aug_semitones": data["aug_keyshift"][None],
+    }  # fmt: skip
+    assert set(found) == set(expected)
+    for name, values in expected.items():
+        np.testing.assert_allclose(found[name].float(), values, rtol=1e-6, atol=5e-4 if name == "units" else 1e-6)
 
 
 def test_a_second_import_reads_only_what_has_changed(originals, tmp_path):
