@@ -43,7 +43,7 @@ class TrainingMonitor(Widget):
     def __init__(self, train: "Callable[[], Iterator[Step]]", sample_rate: int, minutes: float | None = None):
         """minutes: after so long it stops by itself, to be taken up by another start. Raises ValueError."""
         if minutes is not None and not minutes > 0:
-            raise ValueError(f"A training needs some time, not {minutes} minutes; leave it out for no limit.")
+            raise ValueError(f"A training needs some time, not {minutes} minutes: take more, or None for no limit.")
         self.steps: list[Step] = []  # made since this monitor was
         self._train, self._sample_rate, self._seconds = train, sample_rate, 60 * (minutes or np.inf)
         self._enough, self._thread, self._error = threading.Event(), None, None
