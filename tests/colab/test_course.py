@@ -10,6 +10,7 @@ from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell
 
 from svcnb import notebook as nb
+from svcnb.training.state import ResumeError
 from tests.colab.conftest import STAND_IN
 from tests.colab.test_quickstart import step
 
@@ -36,6 +37,20 @@ def test_a_lost_session_comes_back_from_drive_if_that_was_mounted(colab, tmp_pat
     found = {path.name for path in work.rglob("*") if path.is_file()}
     assert found == ({"take.wav", "G_100.safetensors", "state.pt"} if mounted else set())
     assert ("3 files came from Drive" in capsys.readouterr().out) == mounted
+
+
+def test_other_recordings_put_the_voice_aside_on_drive_too(colab, tmp_path, capsys):
+    nb.mount_drive()
+    work = nb.setup(tmp_path / "work")
+    list(nb.kept(training(work), work))
+
+    def train(max_steps):
+        raise ResumeError(work / "logs/44k", "the prepared clips are others")
+
+    nb.make_room(train, work)
+    assert "it is kept in logs/44k-1" in capsys.readouterr().out
+    for place in (work, nb.shelf()):
+        assert (place / "logs/44k-1/G_100.safetensors").exists() and not (place / "logs/44k").exists()
 
 
 def test_the_diffusion_model_of_notebook_04_comes_to_drive(monkeypatch):
