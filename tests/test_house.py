@@ -13,7 +13,7 @@ from tests.notebooks.frame import ADDRESS
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "svcnb").rglob("*.py"))
 FLOORS = [  # a room imports from its own floor and from those below
-    {"config", "presets", "files", "unpickle", "weights", "download"},
+    {"config", "presets", "files", "unpickle", "weights", "download", "quick"},
     {"audio", "spectral", "slicer", "stream", "registry", "encoders", "f0", "lesson", "melody"},  # these know no model
     {"models"},  # torch, and nothing of ours
     {"checkpoint", "dataset", "prepare", "retrieval", "mixing", "lora", "evaluate", "probes", "key"},

@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn.utils.rnn import pad_sequence
 
 from svcnb.encoders.base import RATE, Encoder
-from svcnb.encoders.quick import quicken
+from svcnb.quick import quicken
 
 KERNELS, STRIDES = (10, 3, 3, 3, 3, 2, 2), (5, 2, 2, 2, 2, 2, 2)  # every released model has these
 

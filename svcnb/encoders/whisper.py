@@ -18,7 +18,7 @@ from transformers import WhisperConfig
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
 from svcnb.encoders.base import HOP, RATE, Encoder, EncoderError, build, tensors
-from svcnb.encoders.quick import quicken
+from svcnb.quick import quicken
 from svcnb.unpickle import read_torch
 
 SECONDS, N_FFT, STEP, N_MELS = 30, 400, 160, 80

@@ -14,6 +14,7 @@ from torchaudio.transforms import Resample
 
 from svcnb.f0.postprocess import resize_nearest
 from svcnb.f0.predictor import F0Error, Predictor
+from svcnb.quick import quicken
 
 RATE = 16000  # samples per second that the networks were trained on
 HOP = 160  # samples from frame to frame
@@ -28,7 +29,7 @@ class NeuralPredictor(Predictor):
         best = "cuda" if torch.cuda.is_available() else "cpu"
         self.place = torch.device(best if self.device == "auto" else self.device)
         self.narrow = torch.bfloat16 if self.place.type == "cpu" else torch.float16
-        self.net = self.load().to(self.place).eval()
+        self.net = quicken(self.load().to(self.place).eval())
         self.to_16k = Resample(self.sample_rate, RATE, lowpass_filter_width=128).to(self.place)
 
     @abstractmethod

@@ -72,10 +72,10 @@ def from_checkpoint(file: dict) -> nn.Module:
     first = state.get("unet.encoder.layers.0.conv.0.conv.0.weight")
     if first is None:
         raise F0Error("This is no RMVPE file: its encoder is missing.")
-    return quicken(load_state(RmvpeNet(levels, blocks, inner, width=first.shape[0]), state, "RMVPE").eval())
+    return folded(load_state(RmvpeNet(levels, blocks, inner, width=first.shape[0]), state, "RMVPE").eval())
 
 
-def quicken(net: nn.Module) -> nn.Module:
+def folded(net: nn.Module) -> nn.Module:
     """The same network, faster, in eval mode: batch norms are in the convolutions, channels side by side in memory."""
     for part in net.modules():
         layers = list(part) if isinstance(part, nn.Sequential) else []

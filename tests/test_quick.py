@@ -7,8 +7,8 @@ import torch
 from torch import nn
 from transformers import HubertConfig, HubertModel
 
-from svcnb.encoders.quick import Conv1d, Linear, quicken
 from svcnb.encoders.wav2vec2 import Wav2Vec2
+from svcnb.quick import Conv1d, Linear, quicken
 
 
 @pytest.fixture(autouse=True)
@@ -25,16 +25,18 @@ def test_a_quick_linear_layer_is_a_linear_layer(shape):
     torch.testing.assert_close(quick(x.transpose(0, -2)), plain(x.transpose(0, -2)))
 
 
-@pytest.mark.parametrize("settings", [dict(stride=2), dict(stride=5, bias=False)])
+@pytest.mark.parametrize(
+    "settings", [{}, dict(stride=2, padding=1), dict(stride=5, bias=False), dict(groups=2), dict(kernel_size=1)]
+)
 def test_a_quick_convolution_is_a_convolution(settings):
-    plain = nn.Conv1d(6, 5, 3, **settings)
+    plain = nn.Conv1d(6, 4, **dict(kernel_size=3) | settings)
     quick = quicken(copy.deepcopy(plain))
     assert type(quick) is Conv1d
     for x in (torch.randn(2, 6, 20), torch.randn(2, 20, 6).mT):
         torch.testing.assert_close(quick(x), plain(x))
 
 
-@pytest.mark.parametrize("settings", [dict(padding=1), dict(dilation=2), dict(groups=2), dict(padding="same")])
+@pytest.mark.parametrize("settings", [dict(dilation=2), dict(padding="same"), dict(padding=1, padding_mode="circular")])
 def test_a_convolution_that_does_more_is_left_alone(settings):
     assert type(quicken(nn.Conv1d(6, 6, 3, **settings))) is nn.Conv1d
 

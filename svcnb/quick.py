@@ -25,17 +25,23 @@ class Conv1d(nn.Conv1d):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if _elsewhere(x):
             return super().forward(x)
-        return F.conv2d(x[:, :, None], self.weight[:, :, None], self.bias, (1, self.stride[0]))[:, :, 0]
+        stride, padding, dilation = (1, *self.stride), (0, *self.padding), 2 if self.kernel_size == (1,) else 1
+        y = F.conv2d(x[:, :, None], self.weight[:, :, None], self.bias, stride, padding, dilation, self.groups)
+        return y[:, :, 0]
 
 
 def quicken(network: nn.Module) -> nn.Module:
-    """The same network, its linear layers and those convolutions that neither pad, dilate nor group made quick."""
+    """The same network, its linear layers and those convolutions over time that are not dilated made quick."""
     for part in network.modules():
         if type(part) is nn.Linear:
             part.__class__ = Linear
-        elif type(part) is nn.Conv1d and (part.padding, part.dilation, part.groups) == ((0,), (1,), 1):
+        elif type(part) is nn.Conv1d and part.dilation == (1,) and _pads_with_zeros(part):
             part.__class__ = Conv1d
     return network
+
+
+def _pads_with_zeros(part: nn.Conv1d) -> bool:
+    return part.padding_mode == "zeros" and not isinstance(part.padding, str)
 
 
 def _elsewhere(x: torch.Tensor) -> bool:
