@@ -1,7 +1,14 @@
 // MixTimeline: draws who sings how much as stacked areas, and tells Python which point or border is moved where.
 
 const EDGE = { left: 44, right: 10, top: 8, bottom: 24, height: 240 };
+const SAME = 1e-6; // shares between borders that are one
 const NEAR = 9; // pixels within which a point or border is taken hold of; a finger is twice as thick
+
+/** Edges that go along with one of them, as Python has it: all that lie on it, if it is between two areas. */
+function together(edges, one) {
+  const inside = edges[one] > SAME && edges[one] < 1 - SAME;
+  return edges.flatMap((edge, i) => (i === one || (inside && Math.abs(edge - edges[one]) < SAME) ? [i] : []));
+}
 
 class MixTimeline {
   constructor(model, el) {
@@ -233,8 +240,9 @@ class MixTimeline {
       drag.value = points[drag.number][0] = clamp(this.s(at.x), least, most);
     } else {
       drag.speaker ??= at.y < drag.start ? drag.borders.at(-1) : drag.borders[0];
-      const edges = [0, ...this.borders(points[drag.number][1])], i = drag.speaker;
-      drag.value = edges[i + 1] = clamp(this.share(at.y), edges[i], edges[i + 2]);
+      const edges = [0, ...this.borders(points[drag.number][1])], along = together(edges, drag.speaker + 1);
+      drag.value = clamp(this.share(at.y), edges[along[0] - 1], edges[along.at(-1) + 1]);
+      for (const edge of along) edges[edge] = drag.value;
       points[drag.number][1] = edges.slice(1).map((edge, n) => edge - edges[n]);
     }
     this.points = points;

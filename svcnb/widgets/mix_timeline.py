@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SNAP = 0.5  # seconds from which a point is drawn into a silence
+SAME = 1e-6  # borders that are no further apart are one
 
 Point = tuple[float, tuple[float, ...]]  # second, and the share of each speaker there
 
@@ -108,12 +109,18 @@ class MixTimeline(Widget):
             self._change(at, np.insert(rest.astype(float), speaker, share))
 
     def border(self, number: int, speaker: int, height: float) -> None:
-        """Move the border above a speaker's area at a point to a height, 0 to 1; it pushes no other border."""
+        """Move the border above a speaker's area at a point to a height, 0 to 1; it pushes no other border.
+
+        Between two areas it takes along those that lie on it: of speakers without a share none comes in unasked.
+        """
         at = self._number(number)
         edges = np.concatenate([[0.0], np.cumsum(self._history.now[at][1])])
         if not 0 <= speaker < len(edges) - 2:
             raise MixError(f"There is no border above speaker number {speaker}.")
-        edges[speaker + 1] = min(max(float(height), edges[speaker]), edges[speaker + 2])
+        here = edges[speaker + 1]
+        inside = SAME < here < 1 - SAME
+        along = np.flatnonzero(abs(edges - here) < SAME) if inside else np.array([speaker + 1])
+        edges[along] = min(max(float(height), edges[along[0] - 1]), edges[along[-1] + 1])
         self._change(at, np.diff(edges))
 
     def undo(self) -> None:

@@ -37,7 +37,7 @@ def test_adding_a_point_changes_nothing_yet(mixer):
 def test_a_share_leaves_the_proportions_of_the_others(mixer):
     ask(mixer, do="border", number=0, speaker=0, height=0.2)
     ask(mixer, do="share", number=0, speaker=2, share=0.5)
-    assert mixer.points[0][1] == pytest.approx([0.1, 0.4, 0.5]) if mixer.points[0][1][1] else True
+    assert mixer.points[0][1] == pytest.approx([0.1, 0.4, 0.5])
     ask(mixer, do="share", number=0, speaker=1, share=1)
     assert mixer.points[0][1] == [0, 1, 0]
     ask(mixer, do="share", number=0, speaker=1, share=0.4)  # the others had nothing: they get the same
@@ -51,6 +51,14 @@ def test_a_border_moves_between_its_neighbours(mixer):
     assert mixer.points[0][1] == pytest.approx([0.2, 0, 0.8])
     ask(mixer, do="border", number=0, speaker=2, height=0.5)
     assert "no border" in mixer.said
+
+
+def test_a_border_between_two_areas_lets_nobody_else_in(mixer):
+    ask(mixer, do="share", number=0, speaker=2, share=0.4)
+    assert mixer.points[0][1] == pytest.approx([0.6, 0, 0.4])
+    for speaker, height in ((0, 0.3), (1, 0.9)):
+        ask(mixer, do="border", number=0, speaker=speaker, height=height)
+        assert mixer.points[0][1] == pytest.approx([height, 0, 1 - height])
 
 
 def test_points_move_between_their_neighbours(mixer):
