@@ -105,7 +105,7 @@ function paintTake(canvas, { levels, shape, bounds, seconds }, look) {
 function plot(context, { left, top, width, name, x, y, look }) {
   const known = y.filter((value) => value !== null).sort((a, b) => a - b);
   if (!known.length) return;
-  const low = known[0], high = Math.max(known[Math.floor(0.98 * (known.length - 1))], low + 1e-9);
+  const low = known[0], high = Math.max(known[Math.ceil(0.98 * (known.length - 1))], low + 1e-9);
   const box = { l: left + PAD.left, r: left + width - PAD.right, t: top + PAD.top, b: top + PLOT - PAD.bottom };
   const last = x.at(-1), first = x[0];
   const px = (v) => box.l + ((v - first) / Math.max(last - first, 1)) * (box.r - box.l);
