@@ -138,7 +138,7 @@ def show(title: str, rows: dict[str, dict[str, float]]) -> None:
     for name, row in rows.items():
         shares = f"{row['cents']:8.1f}{100 * row['gross']:9.2f}{100 * row['octave']:10.2f}{100 * row['vuv']:8.1f}"
         shares += f"{100 * row['right']:9.2f}{100 * row.get('alike', float('nan')):9.2f}"
-        print(f"{name:10}{shares}{row.get('seconds', float('nan')):8.1f}")
+        print(f"{name:10}{shares}{row.get('seconds', float('nan')):8.1f}", flush=True)
 
 
 def main() -> None:
