@@ -45,5 +45,5 @@ def _pads_with_zeros(part: nn.Conv1d) -> bool:
 
 
 def _elsewhere(x: torch.Tensor) -> bool:
-    """Whether another machine computes: a GPU, or what runs an exported graph."""
-    return not x.is_cpu or torch.jit.is_tracing()
+    """Whether oneDNN is not what computes: but a GPU, what runs an exported graph, or a torch built without it."""
+    return not x.is_cpu or torch.jit.is_tracing() or not torch.backends.mkldnn.is_available()

@@ -36,6 +36,13 @@ def test_a_quick_convolution_is_a_convolution(settings):
         torch.testing.assert_close(quick(x), plain(x))
 
 
+def test_without_onednn_a_quick_layer_is_an_ordinary_one(monkeypatch):
+    linear, convolution = quicken(nn.Linear(6, 5)), quicken(nn.Conv1d(6, 4, 1))
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    monkeypatch.setattr("svcnb.quick.F.conv2d", lambda *_: pytest.fail("as an image"))
+    assert linear(torch.randn(1, 7, 6)).shape == (1, 7, 5) and convolution(torch.randn(1, 6, 7)).shape == (1, 4, 7)
+
+
 @pytest.mark.parametrize("settings", [dict(dilation=2), dict(padding="same"), dict(padding=1, padding_mode="circular")])
 def test_a_convolution_that_does_more_is_left_alone(settings):
     assert type(quicken(nn.Conv1d(6, 6, 3, **settings))) is nn.Conv1d
