@@ -79,6 +79,8 @@ class TrainConfig(Section):
     c_fm: float = 1.0  # weight of the feature matching loss
     disc_start: int = 0  # first step with a discriminator: reconstruction first
     clear_start: bool = False  # start with a loud sine source and quiet latents, for small models and short trainings
+    vol_jitter: float = 0.0  # dB by which the loudness that the model is told errs, as that of another singer does
+    no_hum: bool = False  # keep upsampling layers from repeating a pattern in every frame
     prior_share: float = 0.0  # share of a batch decoded from the prior, as in conversion, instead of the posterior
     disc_width: float = 1.0  # width of the discriminator's layers; 1 is the original's
     ema_decay: float = 0.0  # averaged generator for conversion; 0 keeps none
@@ -130,6 +132,8 @@ class ModelConfig(Section):
     use_automatic_f0_prediction: bool = True
     use_transformer_flow: bool = False
     sampling_rate: int = 44100  # Hz of the sine source; not in the templates
+    # ours: a wave with every overtone beside the nine sines, for small decoders; the original can not read such models
+    sawtooth: bool = False
 
 
 class Tree(Section):
@@ -221,6 +225,7 @@ class VocoderConfig(Tree):
     upsample_rates: list[int]
     upsample_kernel_sizes: list[int]
     upsample_initial_channel: int
+    sawtooth: bool = False  # ours: a wave with every overtone beside the nine sines, for small decoders
 
 
 class DiffusionDataConfig(Section):

@@ -26,6 +26,7 @@ from svcnb.encoders.stretch import stretch
 from svcnb.spectral import spectrogram
 
 LARGEST_SHIFT = 5.0  # semitones by which a clip may be moved for diffusion to learn from
+DRIFT = 15  # frames after which the difference between two singers' loudness is another one
 
 
 class DatasetError(ValueError):
@@ -99,6 +100,8 @@ class SovitsDataset(Dataset):
         frames = slice(start, min(start + length, len(clip.f0)))
         stored = stored_spectrum(self.clips[index], frames, self.config.data) if clip is whole else None
         spec = self._spectrum(clip, frames) if stored is None else stored
+        if self.training and train.vol_jitter:
+            clip = clip._replace(volume=clip.volume * random_drift(len(clip.volume), train.vol_jitter, rng))
         return self._cut(clip, frames, spec, self.config.spk[self._speaker(index)])
 
     def _spectrum(self, clip: "Clip", frames: slice) -> torch.Tensor:
@@ -234,6 +237,13 @@ def stored_mels(clip: Path) -> dict[str, torch.Tensor]:
 def random_gain(wav: np.ndarray, rng: random.Random) -> float:
     """A factor for the loudness of a clip (N,): from a tenth up to ten, as far as the peak allows."""
     return 10 ** rng.uniform(-1, min(1, math.log10(1 / (float(np.abs(wav).max()) + 1e-5))))
+
+
+def random_drift(frames: int, decibels: float, rng: random.Random) -> torch.Tensor:
+    """Factors (T,) that wander about 1 by so many dB, as slowly as two singers' loudness of the same words differs."""
+    knots = [rng.gauss(0, decibels) for _ in range(frames // DRIFT + 2)]
+    drift = np.interp(np.arange(frames), (np.arange(len(knots)) - rng.random()) * DRIFT, knots)
+    return torch.from_numpy(10 ** (drift / 20)).float()
 
 
 def features_path(clip: Path) -> Path:

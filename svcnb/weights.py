@@ -17,6 +17,7 @@ _SETTINGS = (  # what decides the shape or presence of a tensor, by the beginnin
     (r"pre\.", "model.ssl_dim (the speech encoder's width) and model.hidden_channels"),
     (r"enc_p\.", "model.n_layers, model.filter_channels, model.n_heads, model.kernel_size and model.inter_channels"),
     (r"dec\..*(alpha|beta|snake)", "model.vocoder_name"),
+    (r"dec\.m_source\.", "model.sawtooth"),
     (r"dec\.resblocks", "model.resblock, model.resblock_kernel_sizes and model.resblock_dilation_sizes"),
     (r"dec\.", "model.upsample_rates, model.upsample_kernel_sizes and model.upsample_initial_channel"),
     (r"enc_q\.pre", "data.filter_length"),
@@ -32,7 +33,8 @@ _SETTINGS = (  # what decides the shape or presence of a tensor, by the beginnin
     (r"spk_embed\.", "model.n_spk"),
     (r"decoder\.denoise_fn\.", "model.n_layers, model.n_chans and model.n_hidden"),
     (r"decoder\.", "model.timesteps and model.type"),
-    (r"(conv_pre|conv_post|noise_convs|ups|resblocks|m_source)\.", "num_mels and the upsample and resblock settings"),
+    (r"m_source\.", "sawtooth"),
+    (r"(conv_pre|conv_post|noise_convs|ups|resblocks)\.", "num_mels and the upsample and resblock settings"),
     (r"discriminators\.", "model.use_spectral_norm and train.disc_width"),
 )  # fmt: skip
 

@@ -303,6 +303,7 @@ def test_base_discriminator(config, model, tmp_path):
         (dict(n_flow_layer=3), r"flow.flows.0.enc.res_.* is 16 in the file but 8 by .*model.n_flow_layer"),
         (dict(resblock_kernel_sizes=[5]), "model.resblock_kernel_sizes"),
         (dict(ssl_dim=7), "model.ssl_dim"),
+        (dict(sawtooth=True), r"is 1×9 in the file but 1×10 by the config: set model.sawtooth"),
     ],
 )
 def test_a_config_that_does_not_fit_is_named(config, model, changes, message, tmp_path):

@@ -74,6 +74,23 @@ def test_a_stretch_depends_only_on_its_key(golden_data):
     assert not torch.equal(data[1, "a"].wav, data[1, "b"].wav)
 
 
+def test_told_loudness_errs_in_training_only(golden_data):
+    data = golden_data[1](True)
+    data.config.train.vol_aug, told = False, {}
+    for decibels in (0.0, 6.0):
+        data.config.train.vol_jitter = decibels
+        told[decibels] = [data.item(0, random.Random(str(key))) for key in range(40)]
+    right, wrong = (torch.stack([item.volume[:100] for item in told[decibels]]) for decibels in (0.0, 6.0))
+    error = 20 * torch.log10(wrong / right)
+    assert 3.5 < error.std() < 6.5 and error.std(0).min() > 2  # the knots err by 6, what lies between them by less
+    assert error.diff(dim=1).abs().max() < 3
+    assert torch.equal(told[0.0][0].wav, told[6.0][0].wav)
+    data.training = False
+    held_back = data.item(0, random.Random(0)).volume
+    data.config.train.vol_jitter = 0.0
+    assert torch.equal(held_back, data.item(0, random.Random(0)).volume)
+
+
 def test_pitch_augmentation_moves_pitch_and_sound_together(golden_data, tmp_path):
     data = golden_data[1](False)
     hop, frames = 16, 800

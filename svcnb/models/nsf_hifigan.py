@@ -22,6 +22,7 @@ from svcnb.models.snake import SnakeAlias
 
 HARMONICS = 9  # the pitch and eight overtones
 AMPLITUDE, NOISE = 0.1, 0.003  # of the sines, and of the noise on them
+TOOTH = 0.3  # amplitude of the sawtooth
 
 
 def _slope(slope: float):
@@ -32,13 +33,13 @@ class SineSource(nn.Module):
     """Sine waves at the pitch and its overtones, noise where there is no pitch, mixed to one signal.
 
     The overtones start at random phases. smear: as in the mel vocoder, they get there by running at random wrong
-    frequencies through the first frame.
+    frequencies through the first frame. sawtooth: one more wave, which has every overtone, after the nine.
     """
 
-    def __init__(self, sampling_rate: int, smear: bool = False):
+    def __init__(self, sampling_rate: int, smear: bool = False, sawtooth: bool = False):
         super().__init__()
-        self.sampling_rate, self.smear = sampling_rate, smear
-        self.l_linear = nn.Linear(HARMONICS, 1)
+        self.sampling_rate, self.smear, self.sawtooth = sampling_rate, smear, sawtooth
+        self.l_linear = nn.Linear(HARMONICS + sawtooth, 1)
 
     def forward(self, f0: torch.Tensor, hop: int, generator: torch.Generator | None = None) -> torch.Tensor:
         """f0 (B, T) in Hz, 0 or less where unvoiced, to a signal (B, 1, T * hop)."""
@@ -52,7 +53,7 @@ class SineSource(nn.Module):
 
     @torch.no_grad()
     def sines(self, f0: torch.Tensor, hop: int, start: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-        """The sines before they are mixed: (B, T * hop, 9); the pitch itself starts at 0."""
+        """The waves before they are mixed: (B, T * hop, 9 or, with a sawtooth, 10); the pitch itself starts at 0."""
         with torch.autocast(f0.device.type, enabled=False):
             harmonics = torch.arange(1, HARMONICS + 1, device=f0.device)
             # The step per sample is rounded to float32, as the original's is; its sum is kept in double precision.
@@ -68,7 +69,20 @@ class SineSource(nn.Module):
             voiced = (f0 > 0).float()[..., None, None]
             sines = torch.sin(2 * math.pi * phase.float()) * (AMPLITUDE * voiced)
             level = voiced * NOISE + (1 - voiced) * AMPLITUDE / 3
-            return (sines + level * noise.view_as(sines)).flatten(1, 2)
+            waves = sines + level * noise.view_as(sines)
+            if self.sawtooth:
+                tooth = _sawtooth(phase[..., :1], step[:, :, None, :1]).float() * (TOOTH * voiced)
+                waves = torch.cat([waves, tooth], -1)
+            return waves.flatten(1, 2)
+
+
+def _sawtooth(phase: torch.Tensor, step: torch.Tensor) -> torch.Tensor:
+    """A wave that falls from 1 to -1 in a cycle; `phase` and `step`, per sample, are in cycles.
+
+    Its jump takes two samples (polyBLEP, Valimaki and Huovilainen 2007), so that little of it aliases.
+    """
+    near = lambda distance: (1 - distance / step.clamp(min=1e-6)).clamp(min=0) ** 2
+    return 1 - 2 * phase - near(phase) + near(1 - phase)
 
 
 def clear_start(decoder: "Generator") -> None:
@@ -82,6 +96,22 @@ def clear_start(decoder: "Generator") -> None:
         for up in decoder.ups:
             up.weight_g.mul_((3 * up.stride[0]) ** 0.5)
         decoder.conv_post.weight_g.mul_(0.2)
+
+
+@torch.no_grad()
+def silence_hum(decoder: "Generator") -> None:
+    """Let what does not move leave the upsampling layers without a pattern, which would be heard at the frame rate.
+
+    To be called after every step: without it a small decoder learns to make all that is high of this pattern, which
+    is easy, instead of the overtones of what is sung. Of low-rank weights only those that are trained are changed.
+    """
+    for up in decoder.ups:
+        rate, adapted = up.stride[-1], getattr(up, "parametrizations", None)
+        kernels = up.weight_v if adapted is None else adapted.weight_v[0].down.view(-1, *up.weight_v.shape[1:])
+        phases = [kernels[..., phase::rate] for phase in range(rate)]
+        sums = [taps.sum(-1, keepdim=True) for taps in phases]
+        for taps, total in zip(phases, sums, strict=True):
+            taps.sub_((total - sum(sums) / rate) / taps.shape[-1])
 
 
 def _reach(convs, activations) -> int:
@@ -154,7 +184,7 @@ class Generator(nn.Module):
         self.hop, self.n_kernels = math.prod(rates), len(model.resblock_kernel_sizes)
         self.window = 0  # values that a stage works on at once; 0: all
 
-        self.m_source = SineSource(model.sampling_rate, smear)
+        self.m_source = SineSource(model.sampling_rate, smear, model.sawtooth)
         self.noise_convs = nn.ModuleList()
         self.conv_pre = Conv1d(channels, widths[0], 7, padding=3)
         self.ups, self.resblocks = nn.ModuleList(), nn.ModuleList()

@@ -24,6 +24,7 @@ from svcnb.dataset import Batch, Batches, SovitsDataset, collate
 from svcnb.lora import TRAINING_ONLY, save_lora
 from svcnb.models import lora
 from svcnb.models.discriminators import Discriminator
+from svcnb.models.nsf_hifigan import silence_hum
 from svcnb.models.sovits import Sovits, clear_start, slice_frames
 from svcnb.spectral import spec_to_mel, training_mel
 from svcnb.training import gan, loop, losses
@@ -148,6 +149,8 @@ def train_step(state: State, batch: Batch, config: Config, acc) -> tuple[dict, d
         gen, fm = gan.verdict(state, real, out.audio, acc)
         parts |= {"gen": gen * train.c_gen, "fm": fm * train.c_fm}
     parts["total"], norms["generator"], finite = gan.generators_turn(state, parts, acc, train.grad_clip)
+    if train.no_hum:
+        silence_hum(state.plain_models()["generator"].dec)
     return loop.numbers(parts), norms, None if finite else loop.not_finite(parts, "generator")
 
 

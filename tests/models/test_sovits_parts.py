@@ -95,6 +95,19 @@ def test_sine_source(arrays, tiny):
         close(sines(g["long.f0"])[:, ::997], g["long.sine_zero_noise_every_997"], atol=1e-4)
 
 
+def test_sawtooth_has_every_overtone_and_aliases_little():
+    source, f0 = SineSource(44100, sawtooth=True), torch.tensor([[0.0] * 10 + [440.0] * 110])
+    given = source.draw(f0, 512)
+    waves = source.sines(f0, 512, *given)
+    assert torch.equal(waves[..., :9], SineSource(44100).sines(f0, 512, *given))
+    assert waves.shape[-1] == 10 and not waves[0, : 10 * 512, 9].any()
+    power = torch.fft.rfft(waves[0, -44100:, 9]).abs()  # of a second: bin 440 is the pitch
+    overtones = power[440::440].clone()
+    close(overtones[:20] * torch.arange(1, 21), overtones[0].expand(20), rtol=0.15, atol=0)
+    power[::440] = 0
+    assert power.max() < 0.01 * overtones[0]
+
+
 def test_coarse_f0_and_slices(arrays):
     g = arrays("utilities")
     f0 = g["f0"]

@@ -8,7 +8,9 @@ import torch
 from safetensors import safe_open
 
 from svcnb.dataset import Batch
+from svcnb.models import lora
 from svcnb.models.discriminators import Discriminator, Verdicts
+from svcnb.models.nsf_hifigan import Generator, silence_hum
 from svcnb.models.sovits import Sovits
 from svcnb.training import losses
 from svcnb.training.loop import accelerator
@@ -119,16 +121,56 @@ def test_loud_source_reaches_the_last_stage(tiny_config):
     assert spread[True] > 3 * spread[False]
 
 
+def random_batch() -> Batch:
+    draw = lambda *shape: torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    return Batch(
+        draw(2, 24, 20), draw(2, 20).abs() * 300, torch.ones(2, 20), draw(2, 129, 20).abs(), draw(2, 1, 1280),
+        torch.tensor([0, 1]), torch.tensor([20, 20]), None,
+    )  # fmt: skip
+
+
+def hum(decoder: Generator) -> float:
+    """How much of what does not move leaves an upsampling layer as a pattern."""
+    with torch.no_grad():
+        grown = [up(torch.ones(1, up.in_channels, 100))[..., 40:-40] for up in decoder.ups]
+    return max((x.std(-1) / x.abs().mean()).max().item() for x in grown)
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_no_hum_grows_where_none_may(tiny_config, rank):
+    """Neither in the weights nor, where they are adapted, in what is added to them."""
+    decoder: Generator = (
+        new_state(tiny_config.copy_with(train={"clear_start": True}), accelerator("fp32", "cpu"))
+        .models["generator"]
+        .dec
+    )
+    silence_hum(decoder)
+    if rank:
+        lora.adapt(decoder, rank)
+    trained = [weight for weight in decoder.ups.parameters() if weight.requires_grad]
+    for _ in range(2):  # one step of low-rank weights leaves the half of them alone that is not zero
+        sum((up.weight_v * torch.arange(up.kernel_size[-1])).sum() for up in decoder.ups).backward()
+        with torch.no_grad():
+            for weight in trained:
+                weight.sub_(0.1 * (weight.grad if weight.grad is not None else 0))
+    assert hum(decoder) > 1e-2
+    silence_hum(decoder)
+    assert hum(decoder) < 1e-3
+
+
+@pytest.mark.parametrize("silent", [True, False])
+def test_no_hum_is_kept_by_a_step(tiny_config, silent):
+    config = tiny_config.copy_with(train={"clear_start": True, "no_hum": silent})
+    state = new_state(config, accelerator("fp32", "cpu"))
+    train_step(state, random_batch(), config, accelerator("fp32", "cpu"))
+    assert (hum(state.models["generator"].dec) < 1e-3) == silent
+
+
 def test_prior_share_trains_the_way_of_conversion(tiny_config):
     """Without a KL loss only items decoded from the prior teach the prior anything."""
     for share, learns in ((0.0, False), (0.5, True)):
         changes = {"prior_share": share, "c_kl": 0.0, "clear_start": True}
         config = tiny_config.copy_with(train=changes, model={"use_automatic_f0_prediction": False})
         state = new_state(config, accelerator("fp32", "cpu"))
-        draw = lambda *shape: torch.randn(shape, generator=torch.Generator().manual_seed(0))
-        batch = Batch(
-            draw(2, 24, 20), draw(2, 20).abs() * 300, torch.ones(2, 20), draw(2, 129, 20).abs(), draw(2, 1, 1280),
-            torch.tensor([0, 1]), torch.tensor([20, 20]), None,
-        )  # fmt: skip
-        train_step(state, batch, config, accelerator("fp32", "cpu"))
+        train_step(state, random_batch(), config, accelerator("fp32", "cpu"))
         assert (state.models["generator"].pre.weight.grad.abs().max() > 0) == learns
