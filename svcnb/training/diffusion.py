@@ -95,7 +95,7 @@ def train_diffusion(
             return loop.make_step(state, lambda: train_step(state, batch, acc), rate, SEED, epoch, last, acc)
 
         validation = MelDataset(config, work, voice.mel, "val")
-        keep = lambda step: _evaluate_and_save(state, config, folder, validation, voice, step, acc)
+        keep = lambda step: _evaluate_and_save(state, config, folder, validation, voice, step, acc, state.step < last)
         report = reporter(
             folder,
             train.interval_log,
@@ -174,10 +174,12 @@ def evaluate(
     return sounds, {"noise": float(np.mean(losses)), "mel": float(np.mean(distances))} if distances else {}
 
 
-def _evaluate_and_save(state, config, folder: Path, data: MelDataset, voice: Vocoder, step: Step, acc) -> Step:
+def _evaluate_and_save(state, config, folder: Path, data: MelDataset, voice: Vocoder, step: Step, acc, more) -> Step:
     """Sing the validation clips, write model and state, remove the model before, unless it is one to stay."""
     if not acc.is_main_process:
         return step
+    if more and not stored_state(folder / "state.pt"):  # killed with a model and no state, it would go on from that
+        state.save(folder / "state.pt")
     saved, train = folder / f"model_{state.step}.pt", config.train
     with state.averaged() as trained:
         audio, scores = evaluate(trained.model, config, data, voice, acc.device)

@@ -168,6 +168,21 @@ def test_it_goes_on_from_a_model_of_the_original(unbroken, voice, tmp_path):
     assert_same(went_on, state(work))
 
 
+def test_killed_between_its_first_model_and_its_state_nothing_changes(unbroken, voice, tmp_path, monkeypatch):
+    work, save = fresh_copy(unbroken[0], tmp_path), checkpoint.save_original_diffusion
+
+    def save_and_die(*given):
+        save(*given)
+        raise SystemExit
+
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr(checkpoint, "save_original_diffusion", save_and_die)
+        run(work, 6, voice)
+    assert checkpoint.latest(work / FOLDER, "model_").name == "model_2.pt"
+    run(work, 6, voice)
+    assert_same(state(work), unbroken[2])
+
+
 def test_the_learning_rate_rises_in_the_first_steps_if_asked():
     train = DiffusionTrainConfig(lr=1.0, warmup_steps=4, decay_step=10, gamma=0.5)
     assert [learning_rate(train, step) for step in (1, 2, 4, 5, 12)] == [0.25, 0.5, 1, 1, 0.5]
