@@ -39,6 +39,7 @@ CONFIG = VocoderConfig(  # mels as the community's 44.1 kHz vocoders have them, 
     sampling_rate=44100, num_mels=128, n_fft=2048, hop_size=512, win_size=2048, fmin=40, fmax=16000,
     resblock="2", resblock_kernel_sizes=[3, 5, 7], resblock_dilation_sizes=[[1, 2], [2, 6], [3, 12]],
     upsample_rates=[8, 8, 8], upsample_kernel_sizes=[16, 16, 16], upsample_initial_channel=256,
+    sawtooth=True,
 )  # fmt: skip
 TRAIN = VocoderTraining(
     learning_rate=6e-4, lr_decay=0.985, eps=1e-9, c_mel=30, disc_start=1500, disc_width=0.25, grad_clip=200,

@@ -10,8 +10,9 @@ WORLD's resynthesis of the source at the target's pitch. --ship writes the model
 Notebook: 03_train_sovits
 """
 
+import shutil
 import time
-from itertools import permutations
+from itertools import groupby, permutations
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,9 @@ import soundfile
 import torch
 import typer
 from safetensors.numpy import load_file, save_file
+from scipy.signal import oaconvolve
 
-from svcnb import encoders, lesson
+from svcnb import audio, encoders, lesson
 from svcnb.audio import resample
 from svcnb.checkpoint import latest, load_base, load_sovits, save_discriminator, save_sovits
 from svcnb.config import Config
@@ -28,13 +30,15 @@ from svcnb.convert import Converter
 from svcnb.dataset import features_path
 from svcnb.evaluate import compare
 from svcnb.f0.classic import import_pyworld
+from svcnb.lesson.voices import random_singer
 from svcnb.models.discriminators import Discriminator
 from svcnb.prepare import prepare
 from svcnb.training import train_sovits
 
 pyworld = import_pyworld()
 HEAD = f"{'':18}{'cents':>7}{'voicing':>9}{'mel':>7}{'WORLD':>7}{'like target':>13}{'source':>8}"
-CONTINUED = {"learning_rate": 4e-4, "lr_decay": 0.975, "disc_start": 2500}  # from a trained voice; decay per epoch
+SETTINGS = {"vol_jitter": 2.0}  # less than the preset's: two clips of three have another singer's loudness anyway
+CONTINUED = {"learning_rate": 5e-4, "lr_decay": 0.965, "disc_start": 3000}  # from a trained voice; decay per epoch
 LAYOUT = (7, 1), (9, 3), (7, 2), (7, 2), (13, 2), (8, 2)  # width and digits of a column
 PAIRS = [("bruno", "mina"), ("clara", "tomas"), ("mina", "emil"), ("vera", "clara")]
 
@@ -50,9 +54,9 @@ def main(
         write_moved(work / "raw")
         print(prepare(work / "raw", work, encoder="lesson", f0="fcpe", loudness="none", preset="lesson"), flush=True)
         furnish(work)
+        lead(work)
     began, config = time.monotonic(), Config.load(work / "configs/config.json")
-    if base:
-        config = config.copy_with(train=CONTINUED)
+    config = config.copy_with(train=SETTINGS | (CONTINUED if base else {}))
     for step in train_sovits(work, config, base=base, device="cpu"):
         if step.saved:
             losses = " ".join(f"{name} {value:.2f}" for name, value in step.losses.items())
@@ -67,11 +71,49 @@ def main(
 
 def write_moved(raw: Path) -> None:
     """Every training song once more by every singer, up to three semitones up or down: each vowel at more pitches."""
-    for i, singer in enumerate(lesson.SINGERS):
-        for j, song in enumerate(lesson.TRAIN_SONGS):
-            keys = -3, -2, -1, 1, 2, 3
-            wav = lesson.sing(singer, song, transpose=keys[(i + j) % 6], seed=1)[0]
+    for singer in lesson.SINGERS:
+        for song in lesson.TRAIN_SONGS:
+            wav = lesson.sing(singer, song, **_moved(singer, song))[0]
             soundfile.write(raw / singer / f"{song}_moved.wav", wav, lesson.RATE, "PCM_16")
+
+
+def _moved(singer: str, song: str) -> dict:
+    """How the second rendition of a song differs from the first."""
+    keys, place = (-3, -2, -1, 1, 2, 3), list(lesson.SINGERS).index(singer) + lesson.TRAIN_SONGS.index(song)
+    return {"transpose": keys[place % 6], "seed": 1}
+
+
+def lead(work: Path, seed: int = 0) -> None:
+    """Every training clip twice more, led by another: by a lesson singer, and by a stranger.
+
+    The sound is the singer's own; units and loudness are those of the other, who sings the same in the same manner. So
+    training meets what a conversion does. From their own units voices learn to sing by what the encoder leaves of them.
+    """
+    rng, encoder, path = np.random.default_rng(seed), encoders.get("lesson", device="cpu"), work / "filelists/train.txt"
+    clips, led = sorted(work / line for line in path.read_text().splitlines()), []
+    for (singer, song), group in groupby(clips, lambda clip: (clip.parent.name, clip.stem.rsplit("_", 1)[0])):
+        parts, raw = list(group), soundfile.read(work / f"raw/{singer}/{song}.wav", dtype="float32")[0]
+        title = song.removesuffix("_moved")
+        how = {"manner": singer} | (_moved(singer, title) if title != song else {})
+        peer = str(rng.choice([name for name in lesson.SINGERS if name != singer]))
+        for by, leader in (("peer", peer), ("stranger", random_singer(rng))):
+            wav = lesson.sing(leader, title, **how)[0]
+            led += [_led(part, wav, raw, encoder, by) for part in parts]
+    path.write_text("".join(f"{clip.relative_to(work).as_posix()}\n" for clip in [*clips, *led]))
+
+
+def _led(part: Path, wav: np.ndarray, raw: np.ndarray, encoder, by: str) -> Path:
+    """A copy of a clip beside it, with the units and the loudness of what another sings at its place in the song."""
+    own, copy = soundfile.read(part, dtype="float32")[0], part.with_stem(f"{part.stem}_led_by_{by}")
+    start = int(np.argmax(oaconvolve(raw, own[::-1], "valid")))  # where the clip was cut from
+    heard, features = wav[start : start + len(own)], load_file(features_path(part))
+    units, volume = encoder.units(resample(heard, lesson.RATE, 16000)).numpy(), audio.volume(heard, 512)
+    shutil.copy(part, copy)
+    save_file(
+        {**features, "units": units.astype(features["units"].dtype), "volume": volume[: len(features["volume"])]},
+        features_path(copy),
+    )
+    return copy
 
 
 def furnish(work: Path, seed: int = 0) -> None:

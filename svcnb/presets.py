@@ -38,12 +38,13 @@ _LESSON = deepcopy(_FULL)
 _LESSON["train"].update(  # what each of these gives: benchmarks/README.md
     log_interval=20, eval_interval=200, learning_rate=0.0006, batch_size=8, lr_decay=0.999, segment_size=8192,
     c_mel=30, c_kl=0.01, c_stft=10.0, c_level=10.0, crop_frames=96, grad_clip=200.0, ema_decay=0.995, clear_start=True,
-    prior_share=0.5, disc_start=2000, disc_width=0.25, all_in_mem=True,
+    no_hum=True, prior_share=0.5, disc_start=2000, disc_width=0.25, all_in_mem=True, vol_aug=True,
+    vol_jitter=6.0,
 )  # fmt: skip
 _LESSON["model"].update(
     inter_channels=64, hidden_channels=96, filter_channels=256, n_layers=2, p_dropout=0.0, gin_channels=64,
     resblock="2", resblock_kernel_sizes=[3, 5, 7], resblock_dilation_sizes=[[1, 2], [2, 6], [3, 12]],
     upsample_rates=[8, 8, 8], upsample_initial_channel=256, upsample_kernel_sizes=[16, 16, 16],
-    flow_share_parameter=True,
+    flow_share_parameter=True, vol_embedding=True, sawtooth=True,
 )  # fmt: skip
 PRESETS = {"full": _FULL, "tiny": _TINY, "lesson": _LESSON}

@@ -44,7 +44,7 @@ def test_its_training_step_is_the_originals(arrays, golden, tiny_config):  # noq
 
 @pytest.mark.parametrize("name", KINDS)
 def test_it_sings_as_ours_does(name):
-    config = small_config().copy_with(model=KINDS[name])
+    config = small_config().copy_with(model=KINDS[name] | {"sawtooth": False})
     model = Sovits(config).eval()
     torch.nn.init.normal_(model.dec.conv_post.weight_g)
     f0 = torch.linspace(0, 900, 30)[None].clamp(min=0) * (torch.arange(30) > 3)
@@ -59,7 +59,8 @@ def test_it_sings_as_ours_does(name):
 @pytest.mark.parametrize("name", KINDS)
 def test_its_training_step_is_ours(name):
     config = small_config().copy_with(
-        model=KINDS[name] | {"p_dropout": 0.0}, train={"c_stft": 0, "c_level": 0, "prior_share": 0}
+        model=KINDS[name] | {"p_dropout": 0.0, "sawtooth": False},
+        train={"c_stft": 0, "c_level": 0, "prior_share": 0, "no_hum": False},
     )
     acc = accelerator("fp32", "cpu")
     ours, clips = new_state(config, acc), batch(config, 40, 2)

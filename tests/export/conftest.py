@@ -10,7 +10,7 @@ SPEAKERS = ["a", "b", "c"]
 SMALL = dict(
     inter_channels=8, hidden_channels=8, filter_channels=16, n_heads=2, n_layers=2, gin_channels=12, ssl_dim=10,
     upsample_rates=[8, 8], upsample_kernel_sizes=[16, 16], upsample_initial_channel=16, n_flow_layer=2,
-    resblock_kernel_sizes=[3], resblock_dilation_sizes=[[1, 3, 5]],
+    resblock_kernel_sizes=[3], resblock_dilation_sizes=[[1, 3, 5]], vol_embedding=False, sawtooth=False,
 )  # fmt: skip
 
 

@@ -32,12 +32,12 @@ def ports(path):
     ("mix", "settings"),
     [
         (False, {}),
-        (True, {"vol_embedding": True}),
+        (True, {"vol_embedding": True, "sawtooth": True}),
         (False, {"vocoder_name": "nsf-snake-hifigan", "resblock": "2"}),
         (True, {"use_transformer_flow": True, "n_layers_trans_flow": 1}),
         (True, {"use_depthwise_conv": True, "flow_share_parameter": True}),
     ],
-    ids=["plain", "volume", "snake", "transformer flow", "shared depthwise flow"],
+    ids=["plain", "volume, sawtooth", "snake", "transformer flow", "shared depthwise flow"],
 )
 def test_graph_and_network_are_the_same(small, tmp_path, mix, settings):
     model, _ = small(**settings)
@@ -102,14 +102,15 @@ def heard(model, config, **others):
 
 @pytest.mark.parametrize("speakers", [1, 3])
 def test_moevoicestudio(small, tmp_path, speakers):
-    model, config = small()
+    model, config = small(vol_embedding=speakers > 1)
     config.spk = {name: number for number, name in enumerate(SPEAKERS[:speakers])}
     (report,) = export_moevoicestudio(heard(model, config), tmp_path, "anna")
     assert report.path == tmp_path / "anna/anna_SoVits.onnx" and report.worst < EXACT
-    assert ports(report.path) == (["c", "f0", "mel2ph", "uv", "noise", "sid"], ["audio"])
+    volume = ["vol"] if speakers > 1 else []
+    assert ports(report.path) == (["c", "f0", "mel2ph", "uv", "noise", "sid", *volume], ["audio"])
     assert json.loads((tmp_path / "anna.json").read_text()) == {
         "Folder": "anna", "Name": "anna", "Type": "SoVits", "Rate": 6400, "Hop": 64, "Hubert": "vec-10-layer-9",
-        "SoVits4": True, "SoVits3": False, "CharaMix": speakers > 1, "Volume": False, "HiddenSize": 10,
+        "SoVits4": True, "SoVits3": False, "CharaMix": speakers > 1, "Volume": bool(volume), "HiddenSize": 10,
         "Characters": SPEAKERS[:speakers], "Cluster": "",
     }  # fmt: skip
 
