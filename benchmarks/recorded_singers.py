@@ -26,7 +26,7 @@ from svcnb.prepare import prepare
 from svcnb.training import train_sovits
 
 FROM_LESSON = {  # no critics at first: other units, other singers
-    "learning_rate": 5e-4, "lr_decay": 0.998, "disc_start": 600, "ema_decay": 0.99, "eval_interval": 200,
+    "learning_rate": 5e-4, "lr_decay": 0.9975, "disc_start": 1400, "ema_decay": 0.99, "eval_interval": 200,
 }  # fmt: skip
 
 
