@@ -42,8 +42,19 @@ def convert(minutes: float, full: bool) -> tuple[float, float]:
         start = time.perf_counter()
         converter.convert(song, speaker=speaker, out=Path(folder) / "sung.wav")
         seconds = time.perf_counter() - start
+    return highest(), seconds
+
+
+def highest() -> float:
+    """The most memory that this process has had, in MB.
+
+    Linux's getrusage counts what the process that began this one had until then, /proc does not.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        return next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM")) / 1024
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most / (1024**2 if sys.platform == "darwin" else 1024), seconds
+    return most / (1024**2 if sys.platform == "darwin" else 1024)
 
 
 def measure(lengths=MINUTES, full: bool = False) -> list[dict]:

@@ -35,10 +35,11 @@ TESTS = {  # what is fed → the tests that do it
         "tests/prepare tests/test_dataset.py tests/training -k 'broken_file or foreign or not_finite'",
 }  # fmt: skip
 MEMORY = """
-import resource, sys
+import sys
+from benchmarks.memory import highest
 from svcnb.convert import Converter
 made = Converter.load(sys.argv[1], device="cpu").convert(sys.argv[2], speaker="a", f0_predictor="dio", out=sys.argv[3])
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+print(int(highest()))
 """
 
 
