@@ -5,9 +5,9 @@
 
 A variant is a name and what `Converter.load` or a conversion takes: model (else the lesson voice), config, diffusion,
 vocoder, enhancer, retrieval, k_step, noise_scale, … Without any, the lesson voice is tried with all that the lesson
-has. The phrases are the first seconds of a song that no lesson model learnt, from three singers to three; they are
-compared with the target's own singing in the source's manner, so a model has to know those singers by name. Retrieval
-is from two songs of each target. Means of all phrases go to out/sound.json.
+has. The phrases are the first seconds of a song that no lesson model learnt, from three singers to three, or with
+`to=NAME` from the same three to one; they are compared with the target's own singing in the source's manner, so a model
+has to know those singers by name. Retrieval is from two songs of each target. Means of all phrases go to out/sound.json.
 
 Notebook: 05_infer
 """
@@ -40,13 +40,13 @@ COLUMNS = {  # what is compared → heading
 }  # fmt: skip
 
 
-def phrases() -> list[tuple]:
-    """(source, the target's own, target's name, semitones) of every pair."""
+def phrases(to: str | None = None) -> list[tuple]:
+    """(source, the target's own, target's name, semitones) of every pair; with `to` all are for one target."""
     cut = slice(0, SECONDS * lesson.RATE)
     return [
         (lesson.sing(source, SONG)[0][cut], lesson.sing(target, SONG, manner=source)[0][cut], target,
          lesson.semitones(source, target))
-        for source, target in PAIRS
+        for source, target in ((source, to or target) for source, target in PAIRS)
     ]  # fmt: skip
 
 
@@ -82,9 +82,10 @@ def retrieval() -> tuple[Path, Path]:
     return OUT / "clusters.safetensors", OUT / "index.safetensors"
 
 
-def score(variant: str, songs: list[tuple]) -> dict[str, float]:
+def score(variant: str) -> dict[str, float]:
     """Means over the phrases of what a variant makes of them, and seconds per second of song."""
     given = dict(word.split("=", 1) for word in variant.partition(":")[2].split())
+    songs = phrases(given.pop("to", None))
     loading = {key: value for key, value in given.items() if key in inspect.signature(Converter.load).parameters}
     options = {key: yaml.safe_load(value) for key, value in given.items() if key not in loading}
     converter = Converter.load(**{"model": lesson.voice_path(), "device": "cpu"} | loading)
@@ -123,7 +124,7 @@ def main(variants: list[str] = typer.Argument(None)) -> None:
     tell("the source itself", mean([measured(source, target, source, shift) for source, target, _, shift in songs]))
     tell("the target itself", mean([measured(target, target, source, shift) for source, target, _, shift in songs]))
     for variant in variants or lesson_variants():
-        tell(variant.partition(":")[0], score(variant, songs))
+        tell(variant.partition(":")[0], score(variant))
     OUT.with_suffix(".json").write_text(json.dumps(table, indent=2) + "\n")
 
 
