@@ -38,7 +38,9 @@ from svcnb.training import train_sovits
 pyworld = import_pyworld()
 HEAD = f"{'':18}{'cents':>7}{'voicing':>9}{'mel':>7}{'WORLD':>7}{'like target':>13}{'source':>8}"
 SETTINGS = {"vol_jitter": 2.0}  # less than the preset's: two clips of three have another singer's loudness anyway
-CONTINUED = {"learning_rate": 5e-4, "lr_decay": 0.965, "disc_start": 3000}  # from a trained voice; decay per epoch
+CONTINUED = {  # from a trained voice: every clip the way of conversion; decay per epoch
+    "learning_rate": 4e-4, "lr_decay": 0.9, "disc_start": 2400, "prior_share": 1.0, "c_level": 20.0,
+}  # fmt: skip
 LAYOUT = (7, 1), (9, 3), (7, 2), (7, 2), (13, 2), (8, 2)  # width and digits of a column
 PAIRS = [("bruno", "mina"), ("clara", "tomas"), ("mina", "emil"), ("vera", "clara")]
 
