@@ -7,7 +7,7 @@ A variant is a name and what `Converter.load` or a conversion takes: model (else
 vocoder, enhancer, retrieval, k_step, noise_scale, … Without any, the lesson voice is tried with all that the lesson
 has. The phrases are the first seconds of a song that no lesson model learnt, from three singers to three, or with
 `to=NAME` from the same three to one; they are compared with the target's own singing in the source's manner, so a model
-has to know those singers by name. Retrieval is from two songs of each target. Means of all phrases go to out/sound.json.
+has to know those singers by name. Retrieval is from two songs of each target. Means go to out/sound.json.
 
 Notebook: 05_infer
 """
