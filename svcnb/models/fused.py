@@ -6,11 +6,13 @@ all channels go the whole way before the next ones come: the same numbers, in a 
 Notebook: 05_infer
 """
 
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from itertools import pairwise
+
 import numba
 import numpy as np
 import torch
-
-from svcnb.models.side_by_side import shared_out
 
 VALUES = 8192  # that go together, so that they stay in a core's nearest memory
 # sin²(πx/2) = q (c₀ + c₁q + c₂q² + c₃q³) with q = x², to 3e-8 for |x| ≤ 1/2; sin²(πx) is 4 times that less its square.
@@ -23,11 +25,15 @@ def snake_alias(x: torch.Tensor, alpha: torch.Tensor, beta: torch.Tensor, up: to
     alpha, beta (C,): of the snake, not their logarithms; up, down (12,): taps of its filters.
     """
     rows = x[:, :, 0].mT.float().contiguous()
-    out = torch.empty_like(rows)
+    out, threads = torch.empty_like(rows), torch.get_num_threads()
     given = [values.float().numpy() for values in (alpha / torch.pi, 4 / beta, 2 * up.flip(0), down)]
+    shares = list(pairwise(np.linspace(0, rows.shape[1], threads + 1).astype(int)))
     for item, result in zip(rows.numpy(), out.numpy(), strict=True):
-        shared_out(len(item), lambda first, stop, x=item, y=result: _pass(first, stop, x, *given, y))
+        list(_workers(threads).map(lambda share, arrays=(item, *given, result): _pass(*share, *arrays), shares))
     return out.to(x.dtype).mT.unsqueeze(2)
+
+
+_workers = cache(ThreadPoolExecutor)
 
 
 @numba.njit(fastmath=True, nogil=True)

@@ -18,7 +18,6 @@ from torch.nn import functional as F
 
 from svcnb.models.noise import normal, uniform
 from svcnb.models.norms import Conv1d, ConvTranspose1d
-from svcnb.models.side_by_side import cores, each
 from svcnb.models.snake import SnakeAlias
 
 HARMONICS = 9  # the pitch and eight overtones
@@ -120,21 +119,19 @@ def _reach(convs, activations) -> int:
     return sum(conv.padding[0] for conv in convs) + sum(getattr(act, "reach", 0) for act in activations)
 
 
-def in_windows(part, x: torch.Tensor, most: int, reach: int) -> torch.Tensor:
-    """part(x), worked out for at most `most` samples at once, which a processor's cache then holds, on every core.
+def in_windows(part, x: torch.Tensor, step: int, reach: int) -> torch.Tensor:
+    """part(x), worked out for `step` samples after `step` samples, which a processor's cache then holds.
 
     `part` keeps the length of x (B, C, 1, T), and its samples depend on `reach` samples to each side.
     """
-    length = x.shape[-1]
-    rounds = math.ceil(length / (most * cores()))
-    count = min(rounds * cores(), max(1, length // (8 * reach)))  # what is computed twice must stay little
-    step = math.ceil(length / count)
-
-    def window(start: int) -> torch.Tensor:
+    if x.shape[-1] <= 2 * step:
+        return part(x)
+    done = []
+    for start in range(0, x.shape[-1], step):
         before = min(start, reach)
-        return part(x[..., start - before : start + step + reach])[..., before : before + step]
-
-    return torch.cat(each(window, range(0, length, step)), -1) if count > 1 else part(x)
+        y = part(x[..., start - before : start + step + reach])
+        done.append(y[..., before : before + step])
+    return torch.cat(done, -1)
 
 
 class ResBlock1(nn.Module):

@@ -10,8 +10,7 @@ from svcnb.models.norms import Conv1d, ConvTranspose1d, fold_weight_norm
 from svcnb.models.nsf_hifigan import Generator
 from svcnb.models.snake import SnakeAlias
 
-WINDOW = 2**19  # values: 2 MB, so that several of them, and one for each core, fit into a CPU's cache
-LONG = 700  # channels times taps from which a convolution is faster the long way round
+WINDOW = 2**20  # values: 4 MB, so that several of them fit into a CPU's cache
 
 
 def ready_to_sing(model: nn.Module, precision: str = "fp32") -> nn.Module:
@@ -25,14 +24,10 @@ def ready_to_sing(model: nn.Module, precision: str = "fp32") -> nn.Module:
     fold_weight_norm(model).requires_grad_(False)
     for part in model.modules():
         if isinstance(part, Generator):
-            device = part.conv_pre.weight.device
-            narrow = precision == "bf16" or (precision == "auto" and _has_bfloat16(device))
-            if device.type == "cpu":  # a GPU would rather have all at once
+            if part.conv_pre.weight.device.type == "cpu":  # a GPU would rather have all at once
                 part.window = WINDOW
                 _suit_cpu(part)
-                if not narrow:
-                    _shorten(part)
-            if narrow:
+            if precision == "bf16" or (precision == "auto" and _has_bfloat16(part.conv_pre.weight.device)):
                 _narrow(part)
     return model
 
@@ -42,8 +37,6 @@ def usual_way(model: nn.Module) -> nn.Module:
     for part in model.modules():
         if isinstance(part, SnakeAlias):
             part.fused = False
-        elif isinstance(part, Conv1d):
-            part.fast = None
         elif isinstance(part, Generator):
             part.window = 0
     return model
@@ -55,15 +48,6 @@ def _suit_cpu(decoder: Generator) -> None:
             module.fused = True
         elif isinstance(module, (Conv1d, ConvTranspose1d)):  # channels last: what comes out of them is so, too
             module.weight.data = module.weight.data.mT.contiguous().mT
-
-
-def _shorten(decoder: Generator) -> None:
-    """Long convolutions with fewer multiplications; the blocks of a small model have none that are long enough."""
-    from svcnb.models.winograd import Winograd  # is compiled at the first call
-
-    for conv in decoder.resblocks.modules():
-        if isinstance(conv, Conv1d) and conv.in_channels * conv.kernel_size[0] >= LONG:
-            conv.fast = Winograd(conv)
 
 
 def _has_bfloat16(device: torch.device) -> bool:

@@ -3,12 +3,9 @@
 import pytest
 import torch
 
-from svcnb.models import ready
-from svcnb.models.norms import Conv1d
 from svcnb.models.nsf_hifigan import in_windows
 from svcnb.models.ready import ready_to_sing
 from svcnb.models.snake import SnakeAlias
-from svcnb.models.winograd import Winograd
 
 from .conftest import close
 
@@ -30,26 +27,6 @@ def test_in_windows_it_sings_the_same(tiny, name):
     close(sing(decoder), expected, atol=1e-6)
     decoder.window = 128 * decoder.conv_post.in_channels
     close(sing(decoder), expected, atol=1e-6)
-
-
-def test_with_fewer_multiplications_it_sings_the_same(tiny, monkeypatch):
-    expected = sing(tiny().dec)
-    monkeypatch.setattr(ready, "LONG", 16 * 5)
-    decoder = ready_to_sing(tiny()).dec
-    assert decoder.resblocks[1].convs1[0].fast and not decoder.resblocks[0].convs1[0].fast
-    close(sing(decoder), expected, atol=1e-5)
-    decoder.window = 128 * decoder.conv_post.in_channels
-    close(sing(decoder), expected, atol=1e-5)
-
-
-@pytest.mark.parametrize("frames", [1, 2, 33, 500])
-@pytest.mark.parametrize("taps, dilation", [(3, 1), (7, 1), (7, 5), (11, 1), (11, 3)])
-def test_fewer_multiplications_convolve_the_same(frames, taps, dilation):
-    conv = Conv1d(5, 6, taps, dilation=dilation, padding=(taps - 1) * dilation // 2)
-    conv.fold()
-    x = 3 * torch.randn(2, 5, 1, frames)
-    with torch.inference_mode():
-        close(Winograd(conv)(x), conv(x), atol=2e-5)
 
 
 @pytest.mark.parametrize("name", NAMES)
