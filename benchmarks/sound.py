@@ -15,6 +15,7 @@ Notebook: 05_infer
 import inspect
 import json
 import time
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,7 @@ COLUMNS = {  # what is compared → heading
 }  # fmt: skip
 
 
+@cache
 def phrases(to: str | None = None) -> list[tuple]:
     """(source, the target's own, target's name, semitones) of every pair; with `to` all are for one target."""
     cut = slice(0, SECONDS * lesson.RATE)

@@ -38,7 +38,7 @@ def melody(made: Take, kept: Take, semitones: float) -> dict[str, float]:
 def words(made: Take, kept: Take, whisper: str | Path | None) -> dict[str, float]:
     """Whether the lesson encoder hears the same sounds where `kept` is not silent, and Whisper the same words.
 
-    The lesson encoder on the lesson singers: two singers of one song 0.78, a conversion by the lesson voice 0.74, sound
+    The lesson encoder on the lesson singers: two singers of one song 0.78, a conversion by the lesson voice 0.75, sound
     without its part over 1 kHz 0.37, a buzz of the same loudness 0.13, another song 0.03.
     """
     frames = min(len(made.units), len(kept.units))
