@@ -39,7 +39,7 @@ pyworld = import_pyworld()
 HEAD = f"{'':18}{'cents':>7}{'voicing':>9}{'mel':>7}{'WORLD':>7}{'like target':>13}{'source':>8}"
 SETTINGS = {"vol_jitter": 2.0}  # less than the preset's: two clips of three have another singer's loudness anyway
 CONTINUED = {  # from a trained voice: every clip the way of conversion; decay per epoch
-    "learning_rate": 4e-4, "lr_decay": 0.9, "disc_start": 2400, "prior_share": 1.0, "c_level": 20.0,
+    "learning_rate": 4e-4, "lr_decay": 0.9, "disc_start": 2400, "prior_share": 1.0, "c_level": 40.0,
 }  # fmt: skip
 LAYOUT = (7, 1), (9, 3), (7, 2), (7, 2), (13, 2), (8, 2)  # width and digits of a column
 PAIRS = [("bruno", "mina"), ("clara", "tomas"), ("mina", "emil"), ("vera", "clara")]

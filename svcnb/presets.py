@@ -37,7 +37,7 @@ _TINY["model"].update(
 _LESSON = deepcopy(_FULL)
 _LESSON["train"].update(  # what each of these gives: benchmarks/README.md
     log_interval=20, eval_interval=200, learning_rate=0.0006, batch_size=8, lr_decay=0.999, segment_size=8192,
-    c_mel=30, c_kl=0.01, c_stft=10.0, c_level=10.0, crop_frames=96, grad_clip=200.0, ema_decay=0.995, clear_start=True,
+    c_mel=30, c_kl=0.01, c_stft=10.0, c_level=20.0, crop_frames=96, grad_clip=200.0, ema_decay=0.995, clear_start=True,
     no_hum=True, prior_share=0.5, disc_start=2000, disc_width=0.25, all_in_mem=True, vol_aug=True,
     vol_jitter=6.0,
 )  # fmt: skip

@@ -54,10 +54,14 @@ def multi_resolution_loss(audio: torch.Tensor, target: torch.Tensor) -> torch.Te
 
 
 def loudness_loss(audio: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """Distance of the logarithms of short-time power; (B, N) each.
+    """How far short-time power is from the target's, in its proportion (Itakura and Saito 1968); (B, N) each.
 
-    A loud note lives in one or two bands of a mel and weighs little there: without this it comes out too soft.
+    A loud note lives in one or two bands of a mel and weighs little there: without this it comes out too soft. Where
+    the power can only be guessed, the best guess is its mean; by a distance of logarithms it would be the median, and a
+    song of medians is too soft. From e times the power on the loss grows evenly: a late note is no explosion.
     """
     window, hop, silence = LOUDNESS
     level = lambda x: x.unfold(-1, window, hop).square().mean(-1).add(silence).log()
-    return (level(audio) - level(target)).abs().mean()
+    lacking = level(target) - level(audio)
+    ratio = lacking.clamp(max=1).exp() * (1 + (lacking - 1).clamp(min=0))
+    return (ratio - lacking - 1).mean()

@@ -51,7 +51,7 @@ class VocoderTraining(Section):
     segment_size: int = 8192  # samples of a clip in a step
     c_mel: float = 45  # weight of the mel loss
     c_stft: float = 10.0  # weight of the multi-resolution spectral loss
-    c_level: float = 10.0  # weight of the loudness loss
+    c_level: float = 20.0  # weight of the loudness loss
     c_gen: float = 1.0  # weight of the adversarial loss
     c_fm: float = 1.0  # weight of the feature matching loss
     disc_start: int = 0  # first step with critics

@@ -107,8 +107,17 @@ def test_multi_resolution_loss_hears_a_wrong_spectrum():
 def test_loudness_loss_is_the_level_by_which_a_sound_is_off_whatever_its_pitch():
     tone, other = (torch.sin(torch.arange(8192) * step)[None] for step in (0.1, 0.13))
     assert losses.loudness_loss(tone, tone) == 0
-    assert losses.loudness_loss(tone / 2, tone).item() == pytest.approx(math.log(4), rel=1e-3)
-    assert losses.loudness_loss(other, tone) < 0.1
+    off = lambda gain: losses.loudness_loss(gain * tone, tone).item()
+    assert off(2) == pytest.approx(1 / 4 + math.log(4) - 1, rel=1e-3)
+    assert off(1 / 2) == pytest.approx(math.e * math.log(4) - math.log(4) - 1, rel=1e-3)  # past e: evenly
+    assert losses.loudness_loss(other, tone) < 0.02
+
+
+def test_loudness_loss_is_least_at_the_mean_power_of_what_may_be():
+    tone = torch.sin(torch.arange(8192) * 0.1)[None]
+    powers = torch.tensor([1.0, 1.0, 2.0])  # the median is 1, the mean 4 / 3
+    price = lambda power: losses.loudness_loss(power**0.5 * tone.expand(3, -1), powers[:, None].sqrt() * tone).item()
+    assert min((1.0, 1.2, 4 / 3, 1.5, 2.0), key=price) == 4 / 3
 
 
 def test_loud_source_reaches_the_last_stage(tiny_config):
