@@ -67,7 +67,9 @@ def open_sound(path: str | Path) -> soundfile.SoundFile:
 def read_next(file: soundfile.SoundFile, samples: int, path: str | Path) -> np.ndarray:
     """The next samples of an open file, (samples,), channels averaged. Raises AudioError if they are not all there."""
     try:
-        wav = file.read(samples, dtype="float32", always_2d=True).mean(axis=1)
+        channels = file.read(samples, dtype="float32", always_2d=True)
+        with np.errstate(invalid="ignore", over="ignore"):  # who reads says so, once and in a sentence
+            wav = channels.mean(axis=1)
     except soundfile.LibsndfileError as error:
         raise AudioError(f"{path} is damaged ({error}); copy or export it again.") from None
     if len(wav) < samples:

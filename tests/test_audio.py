@@ -76,6 +76,12 @@ def write_nan(path):
     soundfile.write(path, wav, RATE, subtype="FLOAT")
 
 
+def write_infinities(path):
+    wav = np.stack([tone(), tone()], 1)
+    wav[8000], wav[9000] = (np.inf, -np.inf), 3e38
+    soundfile.write(path, wav, RATE, subtype="FLOAT")
+
+
 def write_half(path):
     soundfile.write(path, tone(), RATE)
     data = path.read_bytes()
@@ -90,10 +96,12 @@ def write_half(path):
         (write_header_only, "holds no sound"),
         (write_text, "not a sound file"),
         (write_nan, "not numbers, from 0.50 s"),
+        (write_infinities, "not numbers, from 0.50 s"),
         (write_half, "cut short: about 50%"),
         (lambda path: path.mkdir(), "There is no file"),
     ],
 )
+@pytest.mark.filterwarnings("error")
 def test_a_file_that_cannot_be_used_is_refused_in_one_sentence(tmp_path, monkeypatch, write, message):
     monkeypatch.setattr(audio.shutil, "which", lambda name: None)
     path = tmp_path / "a.wav"
