@@ -68,7 +68,7 @@ def read_next(file: soundfile.SoundFile, samples: int, path: str | Path) -> np.n
     """The next samples of an open file, (samples,), channels averaged. Raises AudioError if they are not all there."""
     try:
         channels = file.read(samples, dtype="float32", always_2d=True)
-        with np.errstate(invalid="ignore", over="ignore"):  # who reads says so, once and in a sentence
+        with np.errstate(invalid="ignore", over="ignore"):  # callers refuse what is not finite, in a sentence
             wav = channels.mean(axis=1)
     except soundfile.LibsndfileError as error:
         raise AudioError(f"{path} is damaged ({error}); copy or export it again.") from None
