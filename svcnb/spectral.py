@@ -40,6 +40,15 @@ def spec_to_mel(spec: Tensor, sample_rate: int, n_fft: int, n_mels: int, fmin: f
         return (basis @ exact).clamp(min=1e-5).log().to(spec.dtype)
 
 
+def band_power(wav: Tensor, sample_rate: int, n_fft: int, hop: int, n_bands: int) -> Tensor:
+    """Short-time power of wav (B, N) in mel bands that add up to about its mean square: (B, n_bands, N // hop)."""
+    exact = _exact(wav)
+    basis = _mel_basis(sample_rate, n_fft, n_bands, 0.0, None, exact.device, exact.dtype, norm=None)
+    scale = 2 / (n_fft * _hann(n_fft, exact.device, exact.dtype).square().sum())
+    with torch.autocast(wav.device.type, enabled=False):
+        return basis @ spectrogram(exact, n_fft, hop, n_fft).square() * scale
+
+
 def training_mel(wav: Tensor, data: DataConfig) -> Tensor:
     """The log mel of the So-VITS losses, with the settings of config.json: (B, N) to (B, n_mel_channels, F)."""
     spec = spectrogram(wav, data.filter_length, data.hop_length, data.win_length)
@@ -107,7 +116,10 @@ def _mel_basis(
     fmax: float | None,
     device: torch.device,
     dtype: torch.dtype,
+    norm: str | None = "slaney",
 ) -> Tensor:
-    basis = librosa.filters.mel(sr=sample_rate, n_fft=n_fft, n_mels=n_mels, fmin=fmin, fmax=fmax, dtype=np.float64)
+    basis = librosa.filters.mel(
+        sr=sample_rate, n_fft=n_fft, n_mels=n_mels, fmin=fmin, fmax=fmax, norm=norm, dtype=np.float64
+    )
     with torch.inference_mode(False):
         return torch.as_tensor(basis, device=device, dtype=dtype)

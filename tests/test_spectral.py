@@ -4,7 +4,7 @@ import torch
 from safetensors.numpy import load_file
 
 from svcnb.config import Config, DataConfig
-from svcnb.spectral import spec_to_mel, spectrogram, training_mel, vocoder_mel
+from svcnb.spectral import band_power, spec_to_mel, spectrogram, training_mel, vocoder_mel
 
 VOCODER = dict(sample_rate=44100, n_fft=2048, hop=512, win=2048, n_mels=128, fmin=40, fmax=16000)
 SMALL = dict(sample_rate=16000, n_fft=256, hop=64, win=256, n_mels=32, fmin=0, fmax=8000)
@@ -120,3 +120,13 @@ def test_a_gpu_gives_what_the_processor_gives():
     wav = noise(2, 20000)
     for mel in (lambda y: training_mel(y, Config.preset("full").data), lambda y: vocoder_mel(y, **VOCODER)):
         torch.testing.assert_close(mel(wav.cuda()).cpu(), mel(wav), atol=1e-3, rtol=1e-3)
+
+
+def test_band_power_adds_up_to_the_mean_square():
+    t = torch.arange(44100) / 44100
+    tone = 0.5 * torch.sin(2 * torch.pi * 1000 * t)[None]
+    bands = band_power(tone, 44100, 1024, 512, 24)[..., 2:-2]
+    assert bands.sum(1).mean().item() == pytest.approx(0.125, rel=0.02)
+    assert bands.mean(-1).argmax().item() in (5, 6)  # where 1000 Hz lies
+    hiss = torch.randn(1, 44100, generator=torch.Generator().manual_seed(0))
+    assert band_power(hiss, 44100, 1024, 512, 24).sum(1).mean().item() == pytest.approx(1, rel=0.1)  # the ends are lost

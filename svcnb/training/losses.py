@@ -8,9 +8,10 @@ from torch.nn import functional as F
 
 from svcnb.models.discriminators import Verdicts
 from svcnb.models.sovits import TrainOutput
-from svcnb.spectral import spectrogram
+from svcnb.spectral import band_power, spectrogram
 
 LOUDNESS = 1024, 512, 1e-7  # samples: window, hop; power that is as good as silence
+BANDS = 24
 RESOLUTIONS = (512, 128), (1024, 256), (2048, 512)  # samples: window, hop
 
 
@@ -53,15 +54,24 @@ def multi_resolution_loss(audio: torch.Tensor, target: torch.Tensor) -> torch.Te
     return total / len(RESOLUTIONS)
 
 
-def loudness_loss(audio: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """How far short-time power is from the target's, in its proportion (Itakura and Saito 1968); (B, N) each.
+def loudness_loss(audio: torch.Tensor, target: torch.Tensor, sample_rate: int) -> torch.Tensor:
+    """How far short-time power is from the target's, as a whole and in 24 mel bands; (B, N) each.
 
-    A loud note lives in one or two bands of a mel and weighs little there: without this it comes out too soft. Where
-    the power can only be guessed, the best guess is its mean; by a distance of logarithms it would be the median, and a
-    song of medians is too soft. From e times the power on the loss grows evenly: a late note is no explosion.
+    A loud note lives in one or two bands of a mel and weighs little there: without this it comes out too soft, and
+    without the bands its formants do.
     """
     window, hop, silence = LOUDNESS
-    level = lambda x: x.unfold(-1, window, hop).square().mean(-1).add(silence).log()
-    lacking = level(target) - level(audio)
+    whole = lambda x: x.unfold(-1, window, hop).square().mean(-1).add(silence).log()
+    bands = lambda x: band_power(x, sample_rate, window, hop, BANDS).add(silence).log()
+    return _lack(whole(audio), whole(target)) + _lack(bands(audio), bands(target))
+
+
+def _lack(level: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """Divergence of powers, given as logarithms, in their proportion (Itakura and Saito 1968).
+
+    Where the power can only be guessed, the best guess is its mean; by a distance of logarithms it would be the median,
+    and a song of medians is too soft. From e times the power on the loss grows evenly: a late note is no explosion.
+    """
+    lacking = wanted - level
     ratio = lacking.clamp(max=1).exp() * (1 + (lacking - 1).clamp(min=0))
     return (ratio - lacking - 1).mean()

@@ -144,7 +144,7 @@ def train_step(state: State, batch: Batch, config: Config, acc) -> tuple[dict, d
     if train.c_stft:
         parts["stft"] = losses.multi_resolution_loss(audio, real.squeeze(1)) * train.c_stft
     if train.c_level:
-        parts["level"] = losses.loudness_loss(audio, real.squeeze(1)) * train.c_level
+        parts["level"] = losses.loudness_loss(audio, real.squeeze(1), data.sampling_rate) * train.c_level
     if critic:
         gen, fm = gan.verdict(state, real, out.audio, acc)
         parts |= {"gen": gen * train.c_gen, "fm": fm * train.c_fm}

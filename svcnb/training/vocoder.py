@@ -143,7 +143,7 @@ def train_step(state: State, batch: Batch, train: VocoderTraining, acc) -> tuple
     parts["mel"] = (whole_mel(made, config) - whole_mel(true, config)).abs().mean() * train.c_mel
     level = true.square().mean(1, keepdim=True).sqrt().clamp(min=0.01) / LOUD
     parts["stft"] = losses.multi_resolution_loss(made / level, true / level) * train.c_stft
-    parts["level"] = losses.loudness_loss(made / level, true / level) * train.c_level
+    parts["level"] = losses.loudness_loss(made / level, true / level, config.sampling_rate) * train.c_level
     if critic:
         gen, fm = gan.verdict(state, real, fake, acc)
         parts |= {"gen": gen * train.c_gen, "fm": fm * train.c_fm}

@@ -104,19 +104,34 @@ def test_multi_resolution_loss_hears_a_wrong_spectrum():
     assert losses.multi_resolution_loss(quieter, tone) < losses.multi_resolution_loss(higher, tone)
 
 
-def test_loudness_loss_is_the_level_by_which_a_sound_is_off_whatever_its_pitch():
-    tone, other = (torch.sin(torch.arange(8192) * step)[None] for step in (0.1, 0.13))
-    assert losses.loudness_loss(tone, tone) == 0
-    off = lambda gain: losses.loudness_loss(gain * tone, tone).item()
-    assert off(2) == pytest.approx(1 / 4 + math.log(4) - 1, rel=1e-3)
-    assert off(1 / 2) == pytest.approx(math.e * math.log(4) - math.log(4) - 1, rel=1e-3)  # past e: evenly
-    assert losses.loudness_loss(other, tone) < 0.02
+def noise(seed: int) -> torch.Tensor:
+    """Something in every band."""
+    return torch.randn(1, 44100, generator=torch.Generator().manual_seed(seed)) / 3
+
+
+def test_loudness_loss_is_the_level_by_which_a_sound_is_off():
+    sound = noise(0)
+    assert losses.loudness_loss(sound, sound, 44100) == 0
+    off = lambda gain: losses.loudness_loss(gain * sound, sound, 44100).item()
+    assert off(2) == pytest.approx(2 * (1 / 4 + math.log(4) - 1), rel=1e-2)  # as a whole and in its bands
+    evenly = math.e * math.log(4) - math.log(4) - 1  # past e
+    assert off(1 / 2) == pytest.approx(2 * evenly, rel=1e-2)
+
+
+def test_loudness_loss_hears_a_band_that_is_too_soft():
+    t = torch.arange(8192) / 44100
+    pitch, formant = torch.sin(2 * torch.pi * 200 * t)[None], 0.1 * torch.sin(2 * torch.pi * 4500 * t)[None]
+    off = lambda gain: losses.loudness_loss(pitch + gain * formant, pitch + formant, 44100).item()
+    assert off(1) == 0
+    assert off(0.1) > off(0.3) > 0.1  # of the power as a whole it is a hundredth
 
 
 def test_loudness_loss_is_least_at_the_mean_power_of_what_may_be():
-    tone = torch.sin(torch.arange(8192) * 0.1)[None]
+    sound = noise(1)
     powers = torch.tensor([1.0, 1.0, 2.0])  # the median is 1, the mean 4 / 3
-    price = lambda power: losses.loudness_loss(power**0.5 * tone.expand(3, -1), powers[:, None].sqrt() * tone).item()
+    price = lambda power: losses.loudness_loss(
+        power**0.5 * sound.expand(3, -1), powers[:, None].sqrt() * sound, 44100
+    ).item()
     assert min((1.0, 1.2, 4 / 3, 1.5, 2.0), key=price) == 4 / 3
 
 
