@@ -27,6 +27,7 @@ from svcnb.training import train_sovits
 
 FROM_LESSON = {  # no critics at first: other units, other singers
     "learning_rate": 5e-4, "lr_decay": 0.9975, "disc_start": 1400, "ema_decay": 0.99, "eval_interval": 200,
+    "prior_share": 1.0,
 }  # fmt: skip
 
 
