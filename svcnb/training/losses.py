@@ -11,7 +11,7 @@ from svcnb.models.sovits import TrainOutput
 from svcnb.spectral import band_power, spectrogram
 
 LOUDNESS = 1024, 512, 1e-7  # samples: window, hop; power that is as good as silence
-BANDS = 24
+BANDS = 24  # of a mel, in which loudness is compared
 RESOLUTIONS = (512, 128), (1024, 256), (2048, 512)  # samples: window, hop
 
 
