@@ -55,7 +55,7 @@ def multi_resolution_loss(audio: torch.Tensor, target: torch.Tensor) -> torch.Te
 
 
 def loudness_loss(audio: torch.Tensor, target: torch.Tensor, sample_rate: int) -> torch.Tensor:
-    """How far short-time power is from the target's, as a whole and in 24 mel bands; (B, N) each.
+    """How far short-time power is from the target's, as a whole and in 24 mel bands; (B, N) each, `sample_rate` in Hz.
 
     A loud note lives in one or two bands of a mel and weighs little there: without this it comes out too soft, and
     without the bands its formants do.
@@ -63,10 +63,10 @@ def loudness_loss(audio: torch.Tensor, target: torch.Tensor, sample_rate: int) -
     window, hop, silence = LOUDNESS
     whole = lambda x: x.unfold(-1, window, hop).square().mean(-1).add(silence).log()
     bands = lambda x: band_power(x, sample_rate, window, hop, BANDS).add(silence).log()
-    return _lack(whole(audio), whole(target)) + _lack(bands(audio), bands(target))
+    return _divergence(whole(audio), whole(target)) + _divergence(bands(audio), bands(target))
 
 
-def _lack(level: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+def _divergence(level: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
     """Divergence of powers, given as logarithms, in their proportion (Itakura and Saito 1968).
 
     Where the power can only be guessed, the best guess is its mean; by a distance of logarithms it would be the median,
