@@ -5,7 +5,8 @@
 RAW/<singer>/<song>.flac or .wav; the held-out song is in each singer's folder and is not trained on. --shifts is a JSON
 of {"pairs": {source: {target: {"k": semitones}}}}; without it, the difference of the singers' median pitches. The
 conversions are WORK/converted/<source>_to_<target>.wav, and a table compares each with the target's own recording.
---base: another voice to start from, as an earlier run's.
+Each clip is there three times more, led by itself in another body; those of a singer whom the voice has trouble with,
+named by --often, are listed three times. --base: another voice to start from, as an earlier run's, critics beside it.
 """
 
 import json
@@ -15,9 +16,11 @@ from itertools import permutations
 from pathlib import Path
 
 import numpy as np
+import soundfile
 import typer
 
-from svcnb import lesson
+from benchmarks.leading import in_another_body, led_copy
+from svcnb import encoders, lesson
 from svcnb.checkpoint import latest
 from svcnb.config import Config
 from svcnb.convert import Converter
@@ -26,23 +29,23 @@ from svcnb.prepare import prepare
 from svcnb.training import train_sovits
 
 FROM_LESSON = {  # no critics at first: other units, other singers
-    "learning_rate": 5e-4, "lr_decay": 0.9975, "disc_start": 1400, "ema_decay": 0.99, "eval_interval": 200,
-    "prior_share": 1.0,
+    "learning_rate": 5e-4, "lr_decay": 0.996, "disc_start": 1400, "ema_decay": 0.99, "eval_interval": 200,
+    "prior_share": 1.0, "vol_jitter": 2.0,
 }  # fmt: skip
+COPIES = 3  # of a clip, each in another body
 
 
 def main(
     raw: Path, work: Path, held_out: str = "row", shifts: Path | None = None, minutes: float = 60,
     encoder: str = "whisper-ppg-base", encoder_path: Path | None = None, volume: bool = True,
-    base: Path = lesson.voice_path(),
+    base: Path = lesson.voice_path(), often: str | None = None,
 ) -> None:  # fmt: skip
     """Prepare, train for some minutes, convert and print the table; run again, it goes on."""
     songs = {path.parent.name: path for path in sorted(raw.glob(f"*/{held_out}.*"))}
     if not (work / "configs/config.json").exists():
         shutil.copytree(raw, work / "raw", ignore=lambda _, names: [n for n in names if Path(n).stem == held_out])
         print(prepare(work / "raw", work, encoder, "fcpe", "none", "lesson", volume, encoder_path))
-        train, check = (work / f"filelists/{name}.txt" for name in ("train", "val"))
-        train.write_text(train.read_text() + check.read_text())  # the held-out song is the check
+        lead_by_themselves(work, encoders.get(encoder, device="cpu", path=encoder_path), often)
     config = Config.load(work / "configs/config.json")
     config = config.copy_with(train=FROM_LESSON | {"vol_aug": volume}, model={"vol_embedding": volume})
     began = time.monotonic()
@@ -54,6 +57,18 @@ def main(
                 break
     semitones = json.loads(shifts.read_text())["pairs"] if shifts else {}
     convert_all(work, songs, semitones, encoder_path)
+
+
+def lead_by_themselves(work: Path, encoder, often: str | None, seed: int = 0) -> None:
+    """List every clip, the held-out song being the check, and copies led by itself in other bodies."""
+    rng, train, check = np.random.default_rng(seed), *(work / f"filelists/{name}.txt" for name in ("train", "val"))
+    clips = [work / line for line in (train.read_text() + check.read_text()).split("\n") if line]
+    led = []
+    for clip in clips:
+        wav, rate = soundfile.read(clip, dtype="float32")
+        led += [led_copy(clip, f"itself_{n}", in_another_body(wav, rate, rng), rate, encoder) for n in range(COPIES)]
+    lines = [clip.relative_to(work).as_posix() for clip in [*clips, *led]]
+    train.write_text("\n".join(lines + 2 * [line for line in lines if f"/{often}/" in line]) + "\n")
 
 
 def convert_all(work: Path, songs: dict[str, Path], semitones: dict, encoder_path: Path | None) -> None:

@@ -10,7 +10,6 @@ WORLD's resynthesis of the source at the target's pitch. --ship writes the model
 Notebook: 03_train_sovits
 """
 
-import shutil
 import time
 from itertools import groupby, permutations
 from pathlib import Path
@@ -22,20 +21,19 @@ import typer
 from safetensors.numpy import load_file, save_file
 from scipy.signal import oaconvolve
 
-from svcnb import audio, encoders, lesson
+from benchmarks.leading import led_copy, world
+from svcnb import encoders, lesson
 from svcnb.audio import resample
 from svcnb.checkpoint import latest, load_base, load_sovits, save_discriminator, save_sovits
 from svcnb.config import Config
 from svcnb.convert import Converter
 from svcnb.dataset import features_path
 from svcnb.evaluate import compare
-from svcnb.f0.classic import import_pyworld
 from svcnb.lesson.voices import random_singer
 from svcnb.models.discriminators import Discriminator
 from svcnb.prepare import prepare
 from svcnb.training import train_sovits
 
-pyworld = import_pyworld()
 HEAD = f"{'':18}{'cents':>7}{'voicing':>9}{'mel':>7}{'WORLD':>7}{'like target':>13}{'source':>8}"
 SETTINGS = {"vol_jitter": 2.0}  # less than the preset's: two clips of three have another singer's loudness anyway
 CONTINUED = {  # from a trained voice: every clip the way of conversion; decay per epoch
@@ -88,8 +86,7 @@ def _moved(singer: str, song: str) -> dict:
 def lead(work: Path, seed: int = 0) -> None:
     """Every training clip twice more, led by another: by a lesson singer, and by a stranger.
 
-    The sound is the singer's own; units and loudness are those of the other, who sings the same in the same manner. So
-    training meets what a conversion does. From their own units voices learn to sing by what the encoder leaves of them.
+    Units and loudness are those of the other, who sings the same in the same manner.
     """
     rng, encoder, path = np.random.default_rng(seed), encoders.get("lesson", device="cpu"), work / "filelists/train.txt"
     clips, led = sorted(work / line for line in path.read_text().splitlines()), []
@@ -105,17 +102,10 @@ def lead(work: Path, seed: int = 0) -> None:
 
 
 def _led(part: Path, wav: np.ndarray, raw: np.ndarray, encoder, by: str) -> Path:
-    """A copy of a clip beside it, with the units and the loudness of what another sings at its place in the song."""
-    own, copy = soundfile.read(part, dtype="float32")[0], part.with_stem(f"{part.stem}_led_by_{by}")
+    """A copy of a clip, led by what another sings at its place in the song."""
+    own = soundfile.read(part, dtype="float32")[0]
     start = int(np.argmax(oaconvolve(raw, own[::-1], "valid")))  # where the clip was cut from
-    heard, features = wav[start : start + len(own)], load_file(features_path(part))
-    units, volume = encoder.units(resample(heard, lesson.RATE, 16000)).numpy(), audio.volume(heard, 512)
-    shutil.copy(part, copy)
-    save_file(
-        {**features, "units": units.astype(features["units"].dtype), "volume": volume[: len(features["volume"])]},
-        features_path(copy),
-    )
-    return copy
+    return led_copy(part, by, wav[start : start + len(own)], lesson.RATE, encoder)
 
 
 def furnish(work: Path, seed: int = 0) -> None:
@@ -143,7 +133,7 @@ def table(model: Path, song: str = "row", pairs=PAIRS) -> str:
         sung, truth = lesson.sing(source, song)[0], lesson.sing(target, song, manner=source)[0]
         shift = lesson.semitones(source, target)
         made = converter.convert(sung, sample_rate=lesson.RATE, speaker=target, semitones=shift).audio
-        scores, moved = compare(made, truth, sung, semitones=shift), compare(world(sung, shift), truth)
+        scores, moved = compare(made, truth, sung, semitones=shift), compare(world(sung, lesson.RATE, shift), truth)
         rows.append([scores.f0_median_cents, scores.vuv_error, scores.mel_distance, moved.mel_distance,
                      scores.speaker_similarity, scores.speaker_similarity_source])  # fmt: skip
         lines.append(f"{source:>8} to {target:6}" + _numbers(rows[-1]))
@@ -153,15 +143,6 @@ def table(model: Path, song: str = "row", pairs=PAIRS) -> str:
         f"under 10 cents: {np.sum(cents < 10)} of {len(rows)}; more like the target: {np.sum(to_target > to_source)}; "
         f"mel distance at most half of WORLD's: {np.sum(mel <= moved / 2)}",
     ])  # fmt: skip
-
-
-def world(wav: np.ndarray, semitones: float) -> np.ndarray:
-    """The yardstick: WORLD takes the source apart and puts it together at another pitch, its timbre unchanged."""
-    wav, rate = wav.astype(np.float64), lesson.RATE
-    f0, times = pyworld.dio(wav, rate)
-    f0 = pyworld.stonemask(wav, f0, times, rate)
-    envelope, aperiodicity = pyworld.cheaptrick(wav, f0, times, rate), pyworld.d4c(wav, f0, times, rate)
-    return pyworld.synthesize(f0 * 2 ** (semitones / 12), envelope, aperiodicity, rate)[: len(wav)].astype(np.float32)
 
 
 def _numbers(row) -> str:
