@@ -6,7 +6,7 @@ RAW/<singer>/<song>.flac or .wav; the held-out song is in each singer's folder a
 of {"pairs": {source: {target: {"k": semitones}}}}; without it, the difference of the singers' median pitches. The
 conversions are WORK/converted/<source>_to_<target>.wav, and a table compares each with the target's own recording.
 Each clip is there three times more, led by itself in another body; those of a singer whom the voice has trouble with,
-named by --often, are listed three times. --base: another voice to start from, as an earlier run's, critics beside it.
+named by --often, are listed three times. --base: an earlier run's G_*.safetensors, its critics beside it, to refine.
 """
 
 import json
@@ -32,13 +32,16 @@ FROM_LESSON = {  # no critics at first: other units, other singers
     "learning_rate": 5e-4, "lr_decay": 0.996, "disc_start": 1400, "ema_decay": 0.99, "eval_interval": 200,
     "prior_share": 1.0, "vol_jitter": 2.0,
 }  # fmt: skip
+CONTINUED = FROM_LESSON | {  # from an earlier run's voice: critics at once, heard twice as loud, while the rate falls
+    "learning_rate": 2.8e-4, "lr_decay": 0.972, "disc_start": 0, "c_gen": 2.0, "c_fm": 2.0,
+}  # fmt: skip
 COPIES = 3  # of a clip, each in another body
 
 
 def main(
     raw: Path, work: Path, held_out: str = "row", shifts: Path | None = None, minutes: float = 60,
     encoder: str = "whisper-ppg-base", encoder_path: Path | None = None, volume: bool = True,
-    base: Path = lesson.voice_path(), often: str | None = None,
+    base: Path | None = None, often: str | None = None,
 ) -> None:  # fmt: skip
     """Prepare, train for some minutes, convert and print the table; run again, it goes on."""
     songs = {path.parent.name: path for path in sorted(raw.glob(f"*/{held_out}.*"))}
@@ -47,9 +50,10 @@ def main(
         print(prepare(work / "raw", work, encoder, "fcpe", "none", "lesson", volume, encoder_path))
         lead_by_themselves(work, encoders.get(encoder, device="cpu", path=encoder_path), often)
     config = Config.load(work / "configs/config.json")
-    config = config.copy_with(train=FROM_LESSON | {"vol_aug": volume}, model={"vol_embedding": volume})
+    settings = (CONTINUED if base else FROM_LESSON) | {"vol_aug": volume}
+    config = config.copy_with(train=settings, model={"vol_embedding": volume})
     began = time.monotonic()
-    for step in train_sovits(work, config, base=base, device="cpu"):
+    for step in train_sovits(work, config, base=base or lesson.voice_path(), device="cpu"):
         if step.saved:
             losses = " ".join(f"{name} {value:.2f}" for name, value in step.losses.items())
             print(f"step {step.step} {time.monotonic() - began:.0f} s  {losses}  val {step.scores}", flush=True)
