@@ -1,6 +1,7 @@
 """Train a voice on recordings, from the lesson voice, on one core; convert a song it never heard between all singers.
 
-    python -m benchmarks.recorded_singers RAW WORK --held-out row --shifts shifts.json --encoder-path whisper-base.pt
+    python -m benchmarks.recorded_singers RAW WORK --shifts shifts.json --encoder-path whisper-base.pt --minutes 75
+    python -m benchmarks.recorded_singers RAW FINER … --minutes 30 --base WORK/logs/44k/G_3000.safetensors
 
 RAW/<singer>/<song>.flac or .wav; the held-out song is in each singer's folder and is not trained on. --shifts is a JSON
 of {"pairs": {source: {target: {"k": semitones}}}}; without it, the difference of the singers' median pitches. The
